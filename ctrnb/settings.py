@@ -1,0 +1,100 @@
+"""Build frozen settings dataclasses from plain mappings, refusing what they do not know.
+
+Settings arrive from TOML files, the command line (``--set training.lr=0.001``) and ledgers. All of them pass
+through :func:`build`, so a misspelt name or an ill-typed value is an error everywhere and never a silent default.
+"""
+
+import dataclasses
+import json
+import types
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from ctrnb.errors import ConfigError, nearest
+
+T = TypeVar("T")
+
+
+def build(cls: type[T], values: Mapping[str, Any], *, where: str = "") -> T:
+    """Return ``cls(**values)`` with every value converted to its field's type.
+
+    Raises:
+        ConfigError: a name that ``cls`` lacks (with the nearest one), or a value of another type.
+    """
+    hints = get_type_hints(cls)
+    names = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
+    place = f" in {where}" if where else ""
+    converted = {}
+    for name, value in values.items():
+        if name not in names:
+            raise ConfigError(
+                f"{cls.__name__} has no setting {name!r}{place}.{nearest(name, names)} It has: {', '.join(names)}."
+            )
+        try:
+            converted[name] = convert(value, hints[name])
+        except (TypeError, ValueError):
+            raise ConfigError(
+                f"{cls.__name__}.{name}={value!r}{place}: expected {describe(hints[name])}."
+            ) from None
+    return cls(**converted)
+
+
+def convert(value: Any, hint: Any) -> Any:
+    """Return ``value`` as type ``hint``; lists become tuples and text is read as JSON where that fits."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        if value is None or value == "none":
+            if type(None) in arguments:
+                return None
+            raise TypeError
+        return convert(value, next(a for a in arguments if a is not type(None)))
+    if origin is Literal:
+        if value not in arguments:
+            raise ValueError
+        return value
+    if origin is tuple:
+        items = json.loads(value) if isinstance(value, str) else value
+        if not isinstance(items, (list, tuple)):
+            raise TypeError
+        return tuple(convert(item, arguments[0]) for item in items)
+    if hint is bool:
+        if isinstance(value, str) and value.lower() in ("true", "false"):
+            return value.lower() == "true"
+        if not isinstance(value, bool):
+            raise TypeError
+        return value
+    if isinstance(value, bool):
+        raise TypeError
+    if hint is int and isinstance(value, float) and not value.is_integer():
+        raise ValueError
+    if hint is str and not isinstance(value, str):
+        raise TypeError
+    return hint(value)
+
+
+def describe(hint: Any) -> str:
+    """Return a type in words a user knows."""
+    if get_origin(hint) is Literal:
+        return "one of " + ", ".join(map(repr, get_args(hint)))
+    if get_origin(hint) is tuple:
+        return f"a list of {describe(get_args(hint)[0])}"
+    if get_origin(hint) in (Union, types.UnionType):
+        return " or ".join("none" if a is type(None) else describe(a) for a in get_args(hint))
+    return {int: "a whole number", float: "a number", bool: "true or false", str: "text"}.get(hint, str(hint))
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return a TOML file as nested dictionaries.
+
+    Raises:
+        ConfigError: the file is absent, is not UTF-8 or is not TOML, with its line.
+    """
+    import tomllib
+
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror or error}. Give the path of a TOML file.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}.") from None
