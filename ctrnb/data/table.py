@@ -1,0 +1,255 @@
+"""A ratings table of the user's own: CSV or Parquet, described by a small TOML file.
+
+.. code-block:: toml
+
+    name = "my-shop"            # default: the file's name
+    positive = 4                # a rating of at least this is a click; default 4
+    middle = [3]                # middle ratings (weak supervision); default [3]
+
+    [ratings]
+    path = "ratings.csv"        # .csv, .tsv, .csv.gz, .parquet; relative to this file or to the data folder
+    user = "user_id"            # names of columns
+    item = "item_id"
+    rating = "stars"
+    timestamp = "time"          # optional, whole seconds: decides which of two ratings of a pair is newer
+    separator = ","             # optional
+
+    [items]                     # optional, and [users] likewise
+    path = "items.csv"
+    id = "item_id"
+    categorical = ["city"]
+    tags = ["categories"]       # several values in one cell,
+    tag_separator = "|"         # separated by this
+    numeric = ["price"]
+
+Fields must be known before the click: a column computed from the ratings themselves, such as an item's average
+stars, would leak the labels.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ctrnb.data.ratings import Field, Ratings, from_columns, unique_rows
+from ctrnb.data.raw import data_folder
+from ctrnb.errors import DataError, nearest
+from ctrnb.settings import build, read_toml
+
+
+@dataclass(frozen=True)
+class RatingsFile:
+    """The ``[ratings]`` table of a dataset TOML."""
+
+    path: str
+    user: str
+    item: str
+    rating: str
+    timestamp: str | None = None
+    separator: str = ","
+
+
+@dataclass(frozen=True)
+class SideFile:
+    """The ``[users]`` or ``[items]`` table of a dataset TOML."""
+
+    path: str
+    id: str
+    categorical: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    numeric: tuple[str, ...] = ()
+    tag_separator: str = "|"
+    separator: str = ","
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """The fields in the order categorical, tags, numeric."""
+        return (
+            *(Field(name, "categorical") for name in self.categorical),
+            *(Field(name, "tags") for name in self.tags),
+            *(Field(name, "numeric") for name in self.numeric),
+        )
+
+
+@dataclass(frozen=True)
+class Description:
+    """The top level of a dataset TOML."""
+
+    name: str
+    positive: float = 4.0
+    middle: tuple[float, ...] = (3.0,)
+
+
+def load_table(toml: Path, data_dir: Path | None = None) -> Ratings:
+    """Return the ratings that a dataset TOML describes.
+
+    Raises:
+        ConfigError: the TOML is absent, malformed, or has an unknown or ill-typed key.
+        DataError: a file or column is missing, or a rating is not a finite number, with file, line and column.
+    """
+    document = read_toml(toml)
+    sections = {name: document.pop(name) for name in ("ratings", "users", "items") if name in document}
+    for name, section in sections.items():
+        if not isinstance(section, dict):
+            raise DataError(f"{toml}: {name} must be a table, written [{name}].")
+    if "ratings" not in sections:
+        raise DataError(f"{toml} has no [ratings] table. It needs path, user, item and rating.")
+    description = build(Description, {"name": toml.stem, **document}, where=str(toml))
+    ratings = required(RatingsFile, sections["ratings"], f"[ratings] of {toml}")
+    sides = {
+        name: required(SideFile, sections[name], f"[{name}] of {toml}") for name in ("users", "items") if name in sections
+    }
+    path = find_file(ratings.path, toml, data_dir)
+    names = [ratings.user, ratings.item, ratings.rating, *([ratings.timestamp] if ratings.timestamp else [])]
+    frame = read_columns(path, names, ratings.separator)
+    for column in (ratings.user, ratings.item):
+        raise_if_missing(frame[column], path, column, "an id")
+    tables = {name: read_side(side, find_file(side.path, toml, data_dir)) for name, side in sides.items()}
+    return from_columns(
+        description.name,
+        frame[ratings.user],
+        frame[ratings.item],
+        numbers(frame[ratings.rating], path, ratings.rating),
+        numbers(frame[ratings.timestamp], path, ratings.timestamp) if ratings.timestamp else None,
+        tables.get("users"),
+        tables.get("items"),
+        user_fields=sides["users"].fields if "users" in sides else (),
+        item_fields=sides["items"].fields if "items" in sides else (),
+        positive_threshold=description.positive,
+        middle=description.middle,
+    )
+
+
+def required(cls: Any, section: dict[str, Any], where: str) -> Any:
+    """Return ``section`` as settings.
+
+    Raises:
+        DataError: a key that has no default is missing.
+    """
+    from dataclasses import MISSING, fields
+
+    absent = [f.name for f in fields(cls) if f.default is MISSING and f.name not in section]
+    if absent:
+        raise DataError(f"{where} lacks {', '.join(absent)}.")
+    return build(cls, section, where=where)
+
+
+def find_file(name: str, toml: Path, data_dir: Path | None) -> Path:
+    """Return the path of a file beside the TOML, or in the data folder or its folder of the TOML's name.
+
+    Raises:
+        DataError: it is in none of them; all are named.
+    """
+    folder = data_folder(data_dir)
+    places = [toml.parent / name]
+    if folder is not None:
+        places += [folder / name, folder / toml.stem / name]
+    for place in places:
+        if place.is_file():
+            return place
+    raise DataError(f"{toml} names {name!r}, which is not at {' or '.join(map(str, places))}. Set --data-dir or CTRNB_DATA.")
+
+
+def read_columns(path: Path, names: list[str], separator: str) -> pd.DataFrame:
+    """Return the named columns of a CSV or Parquet file; CSV cells as text, empty ones as NA.
+
+    Raises:
+        DataError: the file is empty, malformed or not UTF-8, or lacks a column.
+    """
+    try:
+        if path.suffix == ".parquet":
+            import pyarrow.parquet
+
+            check_columns(pyarrow.parquet.read_schema(path).names, names, path)
+            frame = pd.read_parquet(path, columns=list(dict.fromkeys(names)))
+        else:
+            separator = "\t" if ".tsv" in path.suffixes else separator
+            options: dict[str, Any] = {"sep": separator, "encoding": "utf-8-sig"}
+            check_columns(list(pd.read_csv(path, nrows=0, **options).columns), names, path)
+            frame = pd.read_csv(
+                path, usecols=list(dict.fromkeys(names)), dtype=str, keep_default_na=False, na_values=[""],
+                skip_blank_lines=False, on_bad_lines="error", **options,
+            )  # fmt: skip
+    except pd.errors.EmptyDataError:
+        raise DataError(f"{path} is empty. Its first line must name the columns.") from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8 (byte {error.start}). Save it as UTF-8.") from None
+    except DataError:
+        raise
+    except (ValueError, OSError, EOFError) as error:  # pandas and pyarrow name the line in their message
+        raise DataError(f"{path} cannot be read: {' '.join(str(error).split())}") from None
+    return frame
+
+
+def check_columns(present: list[str], names: list[str], path: Path) -> None:
+    """Raise DataError unless every name is a column."""
+    for name in names:
+        if name not in present:
+            raise DataError(
+                f"{path} has no column {name!r}.{nearest(name, map(str, present))} It has: "
+                f"{', '.join(map(str, present))}."
+            )
+
+
+def line_of(frame_row: int, path: Path) -> str:
+    """Return a row's place as a person counts it: lines of a CSV from 1, its header included."""
+    return f"row {frame_row + 1}" if path.suffix == ".parquet" else f"line {frame_row + 2}"
+
+
+def raise_if_missing(column: pd.Series, path: Path, name: str, what: str) -> None:
+    """Raise DataError at the first missing value."""
+    missing = np.flatnonzero(column.isna())
+    if len(missing):
+        raise DataError(f"{path}, {line_of(missing[0], path)}, column {name}: {what} is missing.")
+
+
+def numbers(column: pd.Series, path: Path, name: str) -> np.ndarray:
+    """Return a column as float64.
+
+    Raises:
+        DataError: the first value that is missing, not a number or not finite, with its line.
+    """
+    raise_if_missing(column, path, name, "a number")
+    values = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    bad = np.flatnonzero(~np.isfinite(values))
+    if len(bad):
+        raise DataError(
+            f"{path}, {line_of(bad[0], path)}, column {name}: {column.iloc[bad[0]]!r} is not a finite number."
+        )
+    return values
+
+
+def read_side(side: SideFile, path: Path) -> pd.DataFrame:
+    """Return the fields of users or items, indexed by id as text."""
+    frame = read_columns(path, [side.id, *(field.name for field in side.fields)], side.separator)
+    raise_if_missing(frame[side.id], path, side.id, "an id")
+    table = pd.DataFrame(index=pd.Index(frame[side.id].astype(str)))
+    for field in side.fields:
+        column = frame[field.name]
+        if field.kind == "categorical":
+            table[field.name] = column.astype("string").astype(object).to_numpy()
+        elif field.kind == "tags":
+            table[field.name] = [split_tags(text, side.tag_separator) for text in column]
+        else:
+            known = column.notna().to_numpy()
+            values = np.full(len(column), np.nan)
+            values[known] = pd.to_numeric(column[known], errors="coerce").to_numpy(np.float64)
+            bad = np.flatnonzero(known & ~np.isfinite(values))
+            if len(bad):
+                raise DataError(
+                    f"{path}, {line_of(bad[0], path)}, column {field.name}: {column.iloc[bad[0]]!r} is not a finite "
+                    "number. Leave the cell empty where it is unknown."
+                )
+            table[field.name] = values
+    return unique_rows(table, f"{path}, column {side.id}")
+
+
+def split_tags(text: Any, separator: str) -> tuple[str, ...]:
+    """Return the tags of one cell: a separated text, or a list as Parquet may hold."""
+    if isinstance(text, (list, tuple, np.ndarray)):
+        return tuple(map(str, text))
+    if not isinstance(text, str):
+        return ()
+    return tuple(tag for part in text.split(separator) if (tag := part.strip()))
