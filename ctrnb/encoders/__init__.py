@@ -1,0 +1,8 @@
+"""Encoders: ids and context fields in, embeddings (batch, field, dim) out. An encoder never sees labels."""
+
+from ctrnb.encoders.fields import FieldEncoder
+from ctrnb.encoders.lightgcn import LightGCNEncoder
+from ctrnb.encoders.network import CTRNetwork
+from ctrnb.encoders.table import TableEncoder
+
+__all__ = ["CTRNetwork", "FieldEncoder", "LightGCNEncoder", "TableEncoder"]

@@ -1,0 +1,44 @@
+"""A CTR model whole: ID encoder, context encoder and rating function."""
+
+from jaxtyping import Float, Int
+import torch
+from torch import Tensor, nn
+
+from ctrnb.data.encode import Encoded
+from ctrnb.encoders.fields import FieldEncoder
+from ctrnb.encoders.table import TableEncoder
+
+
+class CTRNetwork(nn.Module):
+    """Equations 1 and 2 with a rating function r on top.
+
+    ``ids`` maps id codes to (batch, 2, dim), ``user_fields`` and ``item_fields`` map row numbers to context
+    fields, and ``model`` maps (batch, field, dim) to logits. Only ``ids`` differs between the tiers.
+    """
+
+    def __init__(self, encoded: Encoded, ids: TableEncoder, model: nn.Module, *, dim: int, init_std: float) -> None:
+        super().__init__()
+        self.ids = ids
+        self.user_fields = FieldEncoder(encoded.user_side, dim, init_std=init_std)
+        self.item_fields = FieldEncoder(encoded.item_side, dim, init_std=init_std)
+        self.model = model
+        self.register_buffer("user_code", torch.from_numpy(encoded.user_side.id_code), persistent=False)
+        self.register_buffer("item_code", torch.from_numpy(encoded.item_side.id_code), persistent=False)
+
+    def embed(
+        self,
+        user: Int[Tensor, " batch"],
+        item: Int[Tensor, " batch"],
+        nodes: Float[Tensor, "node dim"] | None = None,
+    ) -> Float[Tensor, "batch field dim"]:
+        """Return every field's embedding, user ID and item ID first; ``user`` and ``item`` are row numbers."""
+        ids = self.ids(self.user_code[user], self.item_code[item], nodes)
+        return torch.cat([ids, self.user_fields(user), self.item_fields(item)], dim=1)
+
+    def forward(self, user: Int[Tensor, " batch"], item: Int[Tensor, " batch"]) -> Float[Tensor, " batch"]:
+        """Return logits."""
+        return self.model(self.embed(user, item))
+
+    def embedding_parameters(self) -> list[nn.Parameter]:
+        """Return the embedding tables: what Equation 3's penalty on embeddings covers."""
+        return [*self.ids.parameters(), *self.user_fields.parameters(), *self.item_fields.parameters()]
