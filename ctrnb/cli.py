@@ -1,0 +1,220 @@
+"""The command line: ``ctrnb curate``, ``ctrnb train`` and ``ctrnb book``."""
+
+import json
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ctrnb.errors import ConfigError, CtrnbError, ParameterError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    help="""Does message passing over the user-item graph improve CTR prediction?
+
+    **DATASET** is `synthetic`, `ml-1m`, `ml-100k`, `yelp2022`, or the path of a dataset TOML that describes your own
+    ratings table (see the chapter on data curation).
+
+    First steps: `ctrnb curate synthetic --k 3`, then `ctrnb train synthetic --model dcnv2 --tier ft --k 3`,
+    then `ctrnb book`.""",
+)
+
+Dataset = Annotated[str, typer.Argument(help="synthetic, ml-1m, ml-100k, yelp2022, or the path of a dataset TOML.")]
+DataDir = Annotated[
+    Path | None,
+    typer.Option("--data-dir", help="Folder with the raw data; default: the environment variable CTRNB_DATA."),
+]
+K = Annotated[int, typer.Option("--k", help="Fewest interactions that a user or an item keeps (k-core).")]
+DropMiddle = Annotated[bool, typer.Option("--drop-middle", help="Remove middle ratings before filtering.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="SECTION.NAME=VALUE",
+        help="A setting: training.learning_rate=0.001, model.hidden=[200,200], encoder.layers=2; repeatable.",
+    ),
+]
+
+
+@app.command()
+def curate(
+    dataset: Dataset,
+    k: K = 6,
+    drop_middle: DropMiddle = False,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the random 0.8/0.1/0.1 split.")] = 0,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Filter a dataset to its k-core, split it, and print its statistics (the paper's Tables 1 and 7).
+
+    Example: `ctrnb curate ml-1m --k 6 --json`
+    """
+    with reported():
+        statistics = curated(dataset, k, drop_middle, seed, data_dir).statistics()
+        emit(statistics, as_json)
+
+
+@app.command()
+def train(
+    dataset: Dataset,
+    model: Annotated[str, typer.Option("--model", help="dcnv2, autoint, eulernet, afn, finalmlp or gdcnp.")],
+    tier: Annotated[
+        str,
+        typer.Option(
+            "--tier",
+            help="base (ID table), ft (Base fine-tuned with LightGCN), ts (LightGCN from scratch) or control (Base "
+            "trained on for FT's budget, without message passing).",
+        ),
+    ] = "base",
+    k: K = 6,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of initialisation, data order and dropout.")] = 0,
+    split_seed: Annotated[int, typer.Option("--split-seed", help="Seed of the random split.")] = 0,
+    drop_middle: DropMiddle = False,
+    epochs: Annotated[int | None, typer.Option("--epochs", help="Most epochs of each stage.")] = None,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
+    set_: Settings = None,
+    data_dir: DataDir = None,
+    runs: Annotated[Path, typer.Option("--runs", help="Folder of finished runs; one found is not repeated.")] = Path(
+        "runs"
+    ),
+    as_json: AsJson = False,
+) -> None:
+    """Train one model in one tier and evaluate it on the test part.
+
+    FT and control train the Base run that they start from when it is not in the runs folder.
+
+    Example: `ctrnb train ml-1m --model dcnv2 --tier ft --k 6 --seed 0`
+    """
+    with reported():
+        from ctrnb.data.encode import encode
+        from ctrnb.training import RunStore
+        from ctrnb.training import train as train_tier
+        from ctrnb.training.config import settings
+
+        overrides = parse_settings(set_ or [])
+        limit = {} if epochs is None else {"training.epochs": epochs}
+        settings(model, tier, overrides | limit)  # wrong settings end here, before the data is read
+        store = RunStore(runs)
+        encoded = encode(curated(dataset, k, drop_middle, split_seed, data_dir))
+        with progress_bar(f"{model} {tier}") as progress:
+            result = train_tier(
+                encoded,
+                model,
+                tier,
+                seed=seed,
+                runs=store,
+                device=device,
+                overrides=overrides | limit,
+                base_overrides=limit,
+                progress=progress,
+            )
+        emit(result.row, as_json)
+
+
+@app.command()
+def book(
+    profile: Annotated[
+        str, typer.Option("--profile", help="quick (the chapters' own parameters) or a TOML with a table a chapter.")
+    ] = "quick",
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("-p", "--parameter", metavar="CHAPTER.NAME=VALUE", help="A chapter's parameter; repeatable."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder of the HTML; default: _build/html.")] = None,
+) -> None:
+    """Execute every chapter with its parameters, build the HTML and print the path to open.
+
+    Example: `ctrnb book -p tiers.dataset=ml-1m -p tiers.k=6`
+    """
+    with reported():
+        try:
+            from ctrnb.report import build_book
+        except ImportError as error:
+            raise ConfigError(f"the book needs more packages ({error}). Run: pip install 'ctrnb[book]'") from None
+        parameters = {}
+        for text in parameter or []:
+            name, equals, value = text.partition("=")
+            if not equals:
+                raise ParameterError(f"-p {text}: write CHAPTER.NAME=VALUE, for example -p tiers.k=3.")
+            parameters[name] = value
+        print(build_book(profile=profile, parameters=parameters, out=out))
+
+
+def curated(dataset: str, k: int, drop_middle: bool, seed: int, data_dir: Path | None) -> Any:
+    """Return the curated dataset that the options of a command describe."""
+    from ctrnb.data import load
+    from ctrnb.data.curate import Curation, curate
+
+    curation = Curation(k=k, drop_middle=drop_middle, seed=seed)
+    return curate(load(dataset, data_dir=data_dir), curation)
+
+
+def parse_settings(texts: list[str]) -> dict[str, str]:
+    """Return ``["training.learning_rate=0.1"]`` as ``{"training.learning_rate": "0.1"}``."""
+    pairs = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ConfigError(f"--set {text}: write SECTION.NAME=VALUE, for example training.learning_rate=0.001.")
+        pairs[name] = value
+    return pairs
+
+
+def emit(values: dict[str, Any], as_json: bool) -> None:
+    """Print a dictionary as one JSON object, or a line an entry."""
+    if as_json:
+        print(json.dumps(values, allow_nan=False))
+        return
+    width = max(map(len, values))
+    for name, value in values.items():
+        if not isinstance(value, dict):
+            print(f"{name:<{width}}  {round(value, 6) if isinstance(value, float) else value}")
+
+
+@contextmanager
+def reported() -> Iterator[None]:
+    """Print an error that the user can mend as one line and exit with 2; warnings are one line too."""
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        print(f"ctrnb: warning: {message}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show  # type: ignore[assignment]
+        try:
+            yield
+        except CtrnbError as error:
+            print(f"ctrnb: {error}", file=sys.stderr)
+            raise typer.Exit(2) from None
+        except KeyboardInterrupt:
+            print("ctrnb: stopped. Finished runs are kept.", file=sys.stderr)
+            raise typer.Exit(130) from None
+
+
+@contextmanager
+def progress_bar(title: str) -> Iterator[Callable[[int, float, float | None], None] | None]:
+    """Yield a callback that draws epochs on a terminal; None in a pipe."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), TextColumn("best valid AUC {task.fields[best]}"),
+        TimeElapsedColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=1.0, best="-")
+
+        def update(epoch: int, done: float, best: float | None) -> None:
+            text = "-" if best is None else f"{best:.4f}"
+            bar.update(task, completed=done, description=f"{title}, epoch {epoch}", best=text)
+
+        yield update

@@ -1,0 +1,7 @@
+"""Training: the tiers Base, control, FT and TS as one loop with other encoders and starting weights."""
+
+from ctrnb.training.config import TIERS
+from ctrnb.training.store import RunResult, RunStore
+from ctrnb.training.tiers import train
+
+__all__ = ["TIERS", "RunResult", "RunStore", "train"]

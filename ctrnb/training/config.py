@@ -1,0 +1,147 @@
+"""What a training is: every choice that moves a number, as frozen settings with an identity."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from ctrnb.errors import ConfigError, nearest
+from ctrnb.models import model_config
+from ctrnb.settings import build, read_toml
+
+TIERS = ("base", "control", "ft", "ts")
+PROTOCOL = 1  # raised whenever the training code changes a result for the same settings
+SECTIONS = ("model", "encoder", "training")
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """Settings of the embeddings. ``layers``, ``readout`` and ``edges`` matter to LightGCN alone."""
+
+    dim: int = 16  # d, the width of every field's embedding
+    init_std: float = 0.01  # standard deviation of the tables' normal initialisation
+    layers: int = 3  # L of Equation 8
+    readout: tuple[float, ...] | None = None  # a_0 .. a_L of Equation 8; None: uniform, 1/(L+1)
+    edges: Literal["observed", "positive"] = "observed"  # which training interactions become edges
+
+    def __post_init__(self) -> None:
+        if self.dim < 1:
+            raise ConfigError(f"EncoderConfig.dim={self.dim}: an embedding needs at least 1 entry.")
+        if self.init_std <= 0:
+            raise ConfigError(f"EncoderConfig.init_std={self.init_std}: it must be above 0.")
+        if self.layers < 0:
+            raise ConfigError(f"EncoderConfig.layers={self.layers}: it must be 0 or more.")
+        if self.readout is not None and len(self.readout) != self.layers + 1:
+            raise ConfigError(
+                f"EncoderConfig.readout has {len(self.readout)} coefficients: "
+                f"layers={self.layers} needs {self.layers + 1}, a_0 first."
+            )
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Settings of the loop: AdamW on binary cross-entropy with L2 penalties (Equation 3), early stopping."""
+
+    learning_rate: float = 1e-3
+    batch_size: int = 4096
+    epochs: int = 30  # at most
+    patience: int = 2  # epochs without a better validation AUC before stopping
+    min_improvement: float = 1e-5  # in AUC; less counts as no improvement
+    lr_decay: float = 0.1  # factor on the learning rate after an epoch without improvement; 1 leaves it
+    l2_embedding: float = 0.0  # lambda of Equation 3 on the embedding tables
+    l2_network: float = 0.0  # lambda of Equation 3 on the rating function's weights
+    weight_decay: float = 0.0  # AdamW's own decoupled decay
+    grad_clip: float = 10.0  # largest gradient norm; 0 leaves gradients alone
+    beta1: float = 0.9
+    beta2: float = 0.999
+    precision: Literal["auto", "fp32", "bf16"] = "auto"  # of the rating function in training; see device.py
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "epochs", "patience"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"TrainingConfig.{name}={getattr(self, name)}: it must be at least 1.")
+        for name in ("l2_embedding", "l2_network", "weight_decay", "grad_clip", "min_improvement"):
+            if not getattr(self, name) >= 0:
+                raise ConfigError(f"TrainingConfig.{name}={getattr(self, name)}: it must be 0 or more.")
+        if not self.learning_rate > 0:
+            raise ConfigError(f"TrainingConfig.learning_rate={self.learning_rate}: it must be above 0.")
+        if not 0 < self.lr_decay <= 1:
+            raise ConfigError(f"TrainingConfig.lr_decay={self.lr_decay}: it must be above 0 and at most 1.")
+        for name in ("beta1", "beta2"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ConfigError(f"TrainingConfig.{name}={getattr(self, name)}: it must be at least 0 and below 1.")
+
+
+@dataclass(frozen=True)
+class Specification:
+    """One training, whole. Two trainings with one ``run_id`` give the same numbers on one machine."""
+
+    dataset: str
+    fingerprint: str  # of the curated split
+    model: str
+    tier: str
+    seed: int  # of initialisation, data order and dropout
+    model_config: Any
+    encoder: EncoderConfig
+    training: TrainingConfig
+    parent: str | None = None  # run_id of the training this one starts from or takes its budget from
+
+    @property
+    def run_id(self) -> str:
+        """Return 16 hexadecimal digits that identify the settings and the data."""
+        text = json.dumps({"protocol": PROTOCOL, **asdict(self)}, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@cache
+def shipped_defaults() -> dict[str, Any]:
+    """Return the settings that ship with the package; the file says where each comes from."""
+    return read_toml(Path(__file__).with_name("defaults.toml"))
+
+
+def settings(model: str, tier: str, overrides: Mapping[str, Any]) -> tuple[Any, EncoderConfig, TrainingConfig]:
+    """Return model, encoder and training settings: defaults, then the model's, the tier's, then ``overrides``.
+
+    Args:
+        overrides: ``{"training.learning_rate": 1e-3, "model.hidden": [200], "encoder.layers": 2}``.
+
+    Raises:
+        ConfigError: an unknown model, tier, section or setting, or an ill-typed value.
+    """
+    config_class = model_config(model)
+    check_tier(tier)
+    merged: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
+    defaults = shipped_defaults()
+    per_model = defaults.get("models", {}).get(model, {})
+    for layer in (defaults, defaults.get("tiers", {}).get(tier, {}), per_model, per_model.get(tier, {})):
+        for section in SECTIONS:
+            merged[section].update(layer.get(section, {}))
+    for key, value in overrides.items():
+        section, _, name = key.partition(".")
+        if section not in SECTIONS or not name:
+            raise ConfigError(
+                f"no setting {key!r}.{nearest(section, SECTIONS)} Settings are written SECTION.NAME with a section "
+                f"of {', '.join(SECTIONS)}, for example training.learning_rate."
+            )
+        merged[section][name] = value
+    return (
+        build(config_class, merged["model"], where=f"model {model}"),
+        build(EncoderConfig, merged["encoder"], where="encoder"),
+        build(TrainingConfig, merged["training"], where="training"),
+    )
+
+
+def check_tier(tier: str) -> None:
+    """Raise ConfigError unless ``tier`` is one of TIERS."""
+    if tier not in TIERS:
+        raise ConfigError(f"no tier {tier!r}.{nearest(tier, TIERS)} Tiers: {', '.join(TIERS)}.")
+
+
+def for_budget(training: TrainingConfig, epochs: int) -> TrainingConfig:
+    """Return ``training`` spending exactly ``epochs`` epochs, with no early stop."""
+    return replace(training, epochs=epochs, patience=epochs)
+
+

@@ -1,0 +1,158 @@
+"""The tiers: one training loop with other encoders and other starting weights.
+
+==========  ==========================  ===================================================================
+tier        ID encoder                  starts from
+==========  ==========================  ===================================================================
+base        table                       random weights
+ft          LightGCN                    the best Base weights; Base's table becomes layer 0
+control     table                       the best Base weights, trained on for as many epochs as FT took
+ts          LightGCN                    random weights
+==========  ==========================  ===================================================================
+
+The paper (Section 4.1) has base, ft and ts. Without ``control`` a gain of ft over base could be a gain of more
+training, with a fresh optimizer and another learning rate, rather than of message passing.
+"""
+
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import ctrnb
+from ctrnb.data.encode import Encoded
+from ctrnb.data.graph import training_graph
+from ctrnb.encoders import CTRNetwork, LightGCNEncoder, TableEncoder
+from ctrnb.evaluation.groups import activity_groups, evaluate
+from ctrnb.models import make_model
+from ctrnb.training.config import EncoderConfig, Specification, for_budget, settings
+from ctrnb.training.device import device_name, peak_memory_mb, pick_device, pick_precision
+from ctrnb.training.loop import Batches, Fit, Progress, fit, predict
+from ctrnb.training.store import RunResult, RunStore
+
+
+def train(
+    encoded: Encoded,
+    model: str,
+    tier: str,
+    *,
+    seed: int,
+    runs: RunStore | Path | None = None,
+    device: str = "cpu",
+    overrides: Mapping[str, Any] | None = None,
+    base_overrides: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> RunResult:
+    """Train one model in one tier, or return the finished run from ``runs``.
+
+    ft needs the Base run of the same model, seed and settings, and control the FT run too: each is found in
+    ``runs`` or trained first.
+
+    Args:
+        overrides: settings that differ from the shipped ones, ``{"training.learning_rate": 1e-3}``. Those of the
+            model and the embedding's size hold for the Base run below ft and control too.
+        base_overrides: further settings of that Base run.
+
+    Returns:
+        The run. Its ``row`` has run_id, dataset, fingerprint, model, tier, seed, parent, best_epoch, epochs,
+        valid_auc, valid_logloss, auc, logloss, auc_strong, logloss_strong, auc_low, auc_mid, auc_high (fractions,
+        or None where undefined, with the reason under ``undefined``), seconds_per_epoch (training alone, median),
+        train_samples_per_second, peak_memory_mb, parameters, precision, device, versions and settings.
+
+    Raises:
+        ConfigError: an unknown model, tier or setting.  DeviceError: no such device.
+        RunError: the loss is not finite, or the runs folder cannot be written.
+    """
+    store = runs if isinstance(runs, RunStore) else RunStore(runs)
+    overrides, base_overrides = dict(overrides or {}), dict(base_overrides or {})
+    place = pick_device(device)
+    own = settings(model, "ft" if tier == "control" else tier, overrides)
+    budget, start = None, None
+    if tier in ("ft", "control"):
+        options: dict[str, Any] = {"seed": seed, "runs": store, "device": device, "progress": progress}
+        inherited = {key: value for key, value in overrides.items() if shared_with_base(key)}
+        start = train(encoded, model, "base", overrides={**inherited, **base_overrides}, **options)
+        if tier == "control":
+            budget = train(encoded, model, "ft", overrides=overrides, base_overrides=base_overrides, **options)
+    else:
+        settings(model, tier, overrides)
+    parent = budget or start
+    specification = Specification(
+        encoded.name, encoded.fingerprint, model, tier, seed, *own, parent=parent.row["run_id"] if parent else None
+    )
+    finished = store.find(specification.run_id)
+    if finished is not None:
+        return finished
+    training = for_budget(own[2], budget.row["epochs"]) if budget else own[2]
+    precision = pick_precision(training.precision, place)
+    with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
+        torch.manual_seed(seed)
+        if place.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(place)
+        network = build_network(encoded, specification)
+        if start is not None:
+            network.load_state_dict(start.state)
+        network.to(place)
+        generator = torch.Generator().manual_seed(seed)
+        outcome = fit(network, encoded, training, precision=precision, generator=generator, progress=progress)
+        network.load_state_dict(outcome.state)
+        probabilities = predict(network, Batches(encoded, "test", place))
+    row = describe(specification, encoded, network, outcome, probabilities)
+    row |= {"precision": precision, "device": device_name(place), "peak_memory_mb": round(peak_memory_mb(place), 1)}
+    result = RunResult(row, outcome.history, outcome.state, probabilities)
+    store.save(result)
+    return result
+
+
+def shared_with_base(key: str) -> bool:
+    """Return whether an override of ft or control also shapes the Base weights that they start from."""
+    return key.startswith("model.") or key == "encoder.dim"
+
+
+def build_network(encoded: Encoded, specification: Specification) -> CTRNetwork:
+    """Return the freshly initialised network of a specification (random state: torch's global generator)."""
+    config: EncoderConfig = specification.encoder
+    if specification.tier in ("ft", "ts"):
+        graph = training_graph(encoded, config.edges)
+        ids: TableEncoder = LightGCNEncoder(
+            graph, config.dim, layers=config.layers, readout=config.readout, init_std=config.init_std
+        )
+    else:
+        sides = encoded.user_side, encoded.item_side
+        ids = TableEncoder(sides[0].num_ids, sides[1].num_ids, config.dim, init_std=config.init_std)
+    num_fields = 2 + len(encoded.user_side.names) + len(encoded.item_side.names)
+    model = make_model(specification.model, num_fields, config.dim, specification.model_config)
+    return CTRNetwork(encoded, ids, model, dim=config.dim, init_std=config.init_std)
+
+
+def describe(
+    specification: Specification, encoded: Encoded, network: CTRNetwork, outcome: Fit, probabilities: np.ndarray
+) -> dict[str, Any]:
+    """Return a run's ledger row, less what only the machine knows."""
+    test = encoded.rows("test")
+    groups = activity_groups(encoded.train_degree_user)[encoded.user[test]]
+    metrics = evaluate(encoded.label[test], probabilities, encoded.middle[test], groups)
+    seconds = float(np.median([epoch["seconds"] for epoch in outcome.history]))
+    best = outcome.history[outcome.best_epoch - 1]
+    return {
+        "run_id": specification.run_id,
+        "dataset": specification.dataset,
+        "fingerprint": specification.fingerprint,
+        "model": specification.model,
+        "tier": specification.tier,
+        "seed": specification.seed,
+        "parent": specification.parent,
+        "best_epoch": outcome.best_epoch,
+        "epochs": len(outcome.history),
+        "valid_auc": best["valid_auc"],
+        "valid_logloss": best["valid_logloss"],
+        **metrics,
+        "seconds_per_epoch": seconds,
+        "train_samples_per_second": len(encoded.rows("train")) / seconds,
+        "parameters": sum(weight.numel() for weight in network.parameters()),
+        "versions": {"ctrnb": ctrnb.__version__, "torch": torch.__version__, "python": platform.python_version()},
+        "settings": asdict(specification),
+    }
