@@ -1,0 +1,103 @@
+"""How much of a difference in AUC chance alone would give."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from ctrnb.errors import MetricError
+from ctrnb.evaluation.metrics import auc, check
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A difference with its 95 % interval and two-sided p-value (None where the method gives none)."""
+
+    estimate: float
+    low: float
+    high: float
+    p_value: float | None
+    method: str
+
+
+def delong(label: np.ndarray, score: np.ndarray, baseline: np.ndarray) -> Difference:
+    """Return AUC(score) - AUC(baseline) on the same interactions by DeLong, DeLong and Clarke-Pearson (1988).
+
+    The variance is that of the two AUCs' placements over clicks and over non-clicks. It takes interactions as
+    independent, which those of one user are not: :func:`bootstrap_users` does without that.
+
+    Raises:
+        MetricError: one class is absent, or a score is not finite.
+    """
+    positive = check(label, score)
+    check(label, baseline)
+    clicks, others = zip(*(placements(positive, values) for values in (score, baseline)), strict=True)
+    estimate = float(clicks[0].mean() - clicks[1].mean())
+    variance = (clicks[0] - clicks[1]).var(ddof=1) / len(clicks[0]) + (others[0] - others[1]).var(ddof=1) / len(others[0])
+    error = float(np.sqrt(variance))
+    p_value = float(2 * stats.norm.sf(abs(estimate) / error)) if error else float(estimate == 0)
+    margin = float(stats.norm.ppf(0.975)) * error
+    return Difference(estimate, estimate - margin, estimate + margin, p_value, "DeLong")
+
+
+def placements(positive: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return, for each click, the share of non-clicks below it, and for each non-click the share of clicks above."""
+    ranks = stats.rankdata(score)
+    clicks, others = score[positive], score[~positive]
+    above = (ranks[positive] - stats.rankdata(clicks)) / len(others)
+    below = 1 - (ranks[~positive] - stats.rankdata(others)) / len(clicks)
+    return above, below
+
+
+def bootstrap_users(
+    label: np.ndarray,
+    score: np.ndarray,
+    baseline: np.ndarray,
+    user: np.ndarray,
+    *,
+    seed: int,
+    repeats: int = 500,
+    metric: Callable[[np.ndarray, np.ndarray], float] = auc,
+) -> Difference:
+    """Return metric(score) - metric(baseline) with a percentile interval over resampled test users.
+
+    A user's interactions are drawn together, so that their dependence is kept.
+
+    Args:
+        user: the user of each interaction, codes (N,).
+    """
+    rng = np.random.default_rng(seed)
+    order = np.argsort(user, kind="stable")
+    starts = np.flatnonzero(np.append(True, user[order][1:] != user[order][:-1]))
+    sizes = np.diff(np.append(starts, len(user)))
+    draws = []
+    while len(draws) < repeats:
+        chosen = rng.integers(0, len(starts), len(starts))
+        lengths = sizes[chosen]
+        within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        rows = order[np.repeat(starts[chosen], lengths) + within]
+        try:
+            draws.append(metric(label[rows], score[rows]) - metric(label[rows], baseline[rows]))
+        except MetricError:
+            if len(starts) < 2:
+                raise
+    low, high = np.quantile(draws, [0.025, 0.975])
+    estimate = metric(label, score) - metric(label, baseline)
+    return Difference(float(estimate), float(low), float(high), None, f"bootstrap over {len(starts)} users")
+
+
+def paired_t(values: np.ndarray, baseline: np.ndarray) -> Difference:
+    """Return the mean difference over seeds with Student's 95 % interval and paired t-test.
+
+    Raises:
+        MetricError: fewer than two seeds.
+    """
+    difference = np.asarray(values, np.float64) - np.asarray(baseline, np.float64)
+    n = len(difference)
+    if n < 2:
+        raise MetricError(f"a paired t-test needs at least two seeds: {n} given.")
+    mean, error = float(difference.mean()), float(difference.std(ddof=1) / np.sqrt(n))
+    margin = float(stats.t.ppf(0.975, n - 1)) * error
+    p_value = float(2 * stats.t.sf(abs(mean) / error, n - 1)) if error else float(mean == 0)
+    return Difference(mean, mean - margin, mean + margin, p_value, f"paired t over {n} seeds")
