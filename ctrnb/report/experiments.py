@@ -1,0 +1,272 @@
+"""The experiments that chapters run: trainings compared on the same test interactions, as tidy tables.
+
+Chapters hold no logic; they call these functions with their parameters. Finished trainings are kept in a runs folder
+(the environment variable CTRNB_RUNS, else the user's cache), so that no chapter repeats another's.
+"""
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ctrnb.data import Curation, Encoded, Ratings, SyntheticConfig, curate, encode, generate, load
+from ctrnb.errors import ConfigError
+from ctrnb.evaluation import activity_groups, group_thresholds, mci, variance_lmh
+from ctrnb.evaluation.groups import GROUPS
+from ctrnb.evaluation.statistics import bootstrap_users
+from ctrnb.models import DISPLAY
+from ctrnb.training import RunResult, RunStore, train
+from ctrnb.training.loop import Progress
+
+TIER_NAMES = {"base": "Base", "control": "Control", "ft": "FT", "ts": "TS"}
+METRICS = ("auc", "logloss", "auc_strong", "logloss_strong", "auc_low", "auc_mid", "auc_high")
+
+
+def runs_folder() -> Path:
+    """Return where finished trainings are kept: CTRNB_RUNS, else ``ctrnb/runs`` in the user's cache folder."""
+    named = os.environ.get("CTRNB_RUNS")
+    return Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "ctrnb" / "runs"
+
+
+def prepare(dataset: str, *, k: int, drop_middle: bool = False, split_seed: int = 0) -> Encoded:
+    """Return a dataset by name or TOML path, curated and encoded."""
+    return encode(curate(load(dataset), Curation(k=k, drop_middle=drop_middle, seed=split_seed)))
+
+
+def compare_tiers(
+    encoded: Encoded,
+    models: Iterable[str],
+    tiers: Sequence[str] = ("base", "control", "ft", "ts"),
+    *,
+    seeds: Iterable[int] = (0,),
+    overrides: dict[str, Any] | None = None,
+    runs: Path | None = None,
+    device: str = "auto",
+    repeats: int = 200,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Train every model in every tier with every seed; return one row a training, in that order.
+
+    Columns: those of a run's row, ``k`` left to the caller, and for every tier but Base the difference of its AUC to
+    Base's on the same test interactions (``delta``, a fraction) with a 95 % interval over resampled test users
+    (``delta_low``, ``delta_high``), and likewise ``gain`` over the control tier where that was trained.
+    """
+    store = RunStore(runs or runs_folder())
+    test = encoded.rows("test")
+    label, user = encoded.label[test], encoded.user[test]
+    rows = []
+    for model in models:
+        for seed in seeds:
+            results: dict[str, RunResult] = {}
+            for tier in tiers:
+                results[tier] = train(
+                    encoded, model, tier, seed=seed, runs=store, device=device, overrides=overrides or {},
+                    base_overrides=base_settings(overrides or {}), progress=progress,
+                )  # fmt: skip
+            for tier, result in results.items():
+                row = flat_row(result)
+                for name, reference in (("delta", "base"), ("gain", "control")):
+                    if tier not in ("base", reference) and reference in results:
+                        change = bootstrap_users(
+                            label, result.predictions(), results[reference].predictions(), user,
+                            seed=seed, repeats=repeats,
+                        )  # fmt: skip
+                        row |= {name: change.estimate, f"{name}_low": change.low, f"{name}_high": change.high}
+                rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def base_settings(overrides: dict[str, Any]) -> dict[str, Any]:
+    """Return the overrides of a chapter that hold for Base too: the budget of epochs."""
+    return {key: value for key, value in overrides.items() if key == "training.epochs"}
+
+
+def flat_row(result: RunResult) -> dict[str, Any]:
+    """Return a run's row without its nested entries."""
+    row = {key: value for key, value in result.row.items() if not isinstance(value, dict)}
+    return row | {"model_name": DISPLAY[row["model"]], "tier_name": TIER_NAMES[row["tier"]]} | result.row["versions"]
+
+
+def history_of(encoded: Encoded, model: str, tiers: Sequence[str], *, seed: int = 0) -> pd.DataFrame:
+    """Return one row an epoch of finished or new trainings: tier_name, epoch, train_loss, valid_auc, seconds."""
+    store = RunStore(runs_folder())
+    frames = []
+    for tier in tiers:
+        result = train(encoded, model, tier, seed=seed, runs=store, device="auto")
+        frames.append(pd.DataFrame(result.history).assign(tier_name=TIER_NAMES[tier]))
+    return pd.concat(frames, ignore_index=True)
+
+
+def summarise(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return mean over seeds by model and tier: AUC and logloss, the relative change to Base in percent, the verdict.
+
+    ``verdict`` is decided by the intervals over test users, averaged over seeds: improved, worse, or no significant
+    change.
+    """
+    columns = [name for name in (*METRICS, "delta", "delta_low", "delta_high", "gain", "gain_low", "gain_high") if name in rows]
+    table = rows.groupby(["model_name", "tier_name"], sort=False)[columns].mean().reset_index()
+    base = table[table["tier_name"] == "Base"].set_index("model_name")["auc"]
+    table["change_percent"] = 100 * (table["auc"] / table["model_name"].map(base) - 1)
+    if "delta" in table:
+        table["verdict"] = [verdict(low, high) for low, high in zip(table["delta_low"], table["delta_high"], strict=True)]
+    return table
+
+
+def verdict(low: float, high: float) -> str:
+    """Return what an interval of a change says; empty for a missing one."""
+    if np.isnan(low):
+        return ""
+    return "improved" if low > 0 else "worse" if high < 0 else "no significant change"
+
+
+def density_experiment(
+    densities: Sequence[float],
+    model: str,
+    *,
+    users: int,
+    items: int,
+    signal: float,
+    seeds: Iterable[int],
+    tiers: Sequence[str] = ("base", "control", "ft", "ts"),
+    overrides: dict[str, Any] | None = None,
+    repeats: int = 100,
+) -> pd.DataFrame:
+    """Return :func:`compare_tiers` on synthetic data of one size and signal whose density alone changes.
+
+    Each seed draws another dataset; ``density_percent`` is that of the data before any filtering (k = 1).
+    """
+    frames = []
+    for density in densities:
+        for seed in seeds:
+            config = SyntheticConfig(users=users, items=items, density=density, signal=signal, seed=seed)
+            encoded = encode(curate(generate(config), Curation(k=1, seed=seed)))
+            rows = compare_tiers(encoded, [model], tiers, seeds=[seed], overrides=overrides, repeats=repeats)
+            frames.append(rows.assign(density_percent=100 * density))
+    return pd.concat(frames, ignore_index=True)
+
+
+def activity_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return, by model, tier and activity group: AUC, its change to Base (absolute, percent) and MCI (Equation 10).
+
+    ``variance`` is Var(L,M,H) of the model and tier, in percent².
+    """
+    means = rows.groupby(["model_name", "tier_name"], sort=False)[[f"auc_{name}" for name in GROUPS]].mean()
+    records = []
+    for (model, tier), values in means.iterrows():
+        base = means.loc[(model, "Base")]
+        for group in GROUPS:
+            before, after = base[f"auc_{group}"], values[f"auc_{group}"]
+            records.append(
+                {
+                    "model_name": model,
+                    "tier_name": tier,
+                    "group": group,
+                    "auc": after,
+                    "change": after - before,
+                    "change_percent": 100 * (after / before - 1),
+                    "mci": mci(before, after - before),
+                    "variance": variance_lmh(*(values[f"auc_{name}"] for name in GROUPS)),
+                }
+            )
+    return pd.DataFrame(records)
+
+
+def group_sizes(encoded: Encoded) -> pd.DataFrame:
+    """Return each activity group's users, test interactions and range of training interactions."""
+    degree = encoded.train_degree_user
+    group = activity_groups(degree)
+    test = group[encoded.user[encoded.rows("test")]]
+    low, mid = group_thresholds(degree)
+    ranges = (f"up to {low:g}", f"above {low:g}, up to {mid:g}", f"above {mid:g}")
+    return pd.DataFrame(
+        {
+            "group": GROUPS,
+            "training interactions of a user": ranges,
+            "users": np.bincount(group, minlength=3),
+            "test interactions": np.bincount(test, minlength=3),
+        }
+    )
+
+
+def curation_table(ratings: Ratings, ks: Sequence[int], *, drop_middle: Sequence[bool] = (False,)) -> pd.DataFrame:
+    """Return one row of statistics (Tables 1 and 7) for each k and middle-rating setting."""
+    rows = []
+    for dropped in drop_middle:
+        for k in ks:
+            curated = curate(ratings, Curation(k=k, drop_middle=dropped))
+            rows.append({"k": k, "middle ratings": "removed" if dropped else "kept"} | curated.statistics())
+    return pd.DataFrame(rows)
+
+
+def supervision_experiment(
+    dataset: str,
+    model: str,
+    settings: Sequence[tuple[bool, int]],
+    *,
+    tiers: Sequence[str] = ("base", "ts"),
+    seeds: Iterable[int] = (0,),
+    overrides: dict[str, Any] | None = None,
+    repeats: int = 100,
+) -> pd.DataFrame:
+    """Return :func:`compare_tiers` for each (middle ratings removed, k), with the density of each curated dataset."""
+    ratings = load(dataset)
+    seeds = list(seeds)
+    frames = []
+    for drop_middle, k in settings:
+        curated = curate(ratings, Curation(k=k, drop_middle=drop_middle))
+        rows = compare_tiers(encode(curated), [model], tiers, seeds=seeds, overrides=overrides, repeats=repeats)
+        frames.append(
+            rows.assign(
+                k=k,
+                training="middle removed" if drop_middle else "middle kept",
+                density_percent=curated.statistics()["density_percent"],
+            )
+        )
+    return pd.concat(frames, ignore_index=True)
+
+
+def density_matched(ratings: Ratings, k: int, candidates: Iterable[int]) -> int:
+    """Return the k whose core without middle ratings is nearest in density to the k-core with them (Table 7's pairs).
+
+    Raises:
+        ConfigError: no candidate was given.
+    """
+    target = curate(ratings, Curation(k=k)).statistics()["density_percent"]
+    gaps = {}
+    for candidate in candidates:
+        found = curate(ratings, Curation(k=candidate, drop_middle=True)).statistics()["density_percent"]
+        gaps[candidate] = abs(found - target)
+    if not gaps:
+        raise ConfigError("density_matched needs at least one candidate k.")
+    return min(gaps, key=lambda each: gaps[each])
+
+
+def measured(name: str, folder: Path | None = None) -> pd.DataFrame | None:
+    """Return a ledger measured on real data, ``book/results/NAME.csv``, or None where it is absent."""
+    path = (folder or book_root() / "book" / "results") / f"{name}.csv"
+    return pd.read_csv(path) if path.is_file() else None
+
+
+def book_root() -> Path:
+    """Return the folder that holds ``_toc.yml``: the checkout that this package is installed from, else the current one."""
+    for folder in (Path(__file__).resolve().parents[2], Path.cwd(), *Path.cwd().parents):
+        if (folder / "_toc.yml").is_file():
+            return folder
+    raise ConfigError("no _toc.yml here or above: run this in a checkout of the book.")
+
+
+def provenance(rows: pd.DataFrame) -> str:
+    """Return a caption's account of rows: dataset, k, seeds, device, precision and versions."""
+    parts = [
+        f"dataset {', '.join(map(str, rows['dataset'].unique()))}",
+        *([f"k = {', '.join(map(str, rows['k'].unique()))}"] if "k" in rows else []),
+        f"{rows['seed'].nunique()} seed{'s' if rows['seed'].nunique() > 1 else ''}",
+        f"{', '.join(rows['device'].unique())}, {', '.join(rows['precision'].unique())}",
+        f"torch {', '.join(rows['torch'].unique())}",
+    ]
+    return "; ".join(parts)
+
+
