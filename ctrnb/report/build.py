@@ -145,7 +145,7 @@ def compile_html(root: Path, pages: Path, work: Path) -> None:
             shutil.copytree(path, target)
         elif path.suffix != ".md" or not (pages / "book" / f"{path.stem}.ipynb").exists():
             shutil.copy(path, target)
-    command = [sys.executable, "-m", "jupyter_book", "build", str(pages), "--path-output", str(work), "--all", "-W", "--keep-going", "-q"]  # fmt: skip
+    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(pages), "--path-output", str(work), "--all", "-W", "--keep-going", "-q"]  # fmt: skip
     result = subprocess.run(command, capture_output=True, text=True, cwd=root, check=False)
     if result.returncode:
         lines = (result.stdout + result.stderr).strip().splitlines()

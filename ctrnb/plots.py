@@ -1,0 +1,144 @@
+"""Every figure of the book: tidy tables in, matplotlib figures out, one style, colours safe for colour-blind readers.
+
+seaborn draws them; it knows tidy tables, confidence bands and a colour-blind palette.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+TIER_COLOURS = dict(zip(("Base", "Control", "FT", "TS"), sns.color_palette("colorblind", 4), strict=True))
+VERDICT_MARKS = {"improved": "▲", "worse": "▼", "no significant change": "=", "": ""}
+
+
+def style() -> None:
+    """Set the book's style: once, at the top of a chapter."""
+    sns.set_theme(context="notebook", style="whitegrid", palette="colorblind", font_scale=0.95)
+    plt.rcParams.update({"figure.dpi": 110, "figure.figsize": (7, 4), "figure.constrained_layout.use": True})
+
+
+def change_by_model(summary: pd.DataFrame, title: str) -> Figure:
+    """Draw the change in AUC to Base, in points (hundredths), of each model and tier with its interval."""
+    shown = summary[summary["tier_name"] != "Base"].dropna(subset=["delta"])
+    models = list(dict.fromkeys(shown["model_name"]))
+    tiers = list(dict.fromkeys(shown["tier_name"]))
+    figure, axis = plt.subplots(figsize=(7, 0.9 + 0.62 * len(models)))
+    for offset, tier in zip(np.linspace(-0.24, 0.24, len(tiers)), tiers, strict=True):
+        rows = shown[shown["tier_name"] == tier]
+        y = np.array([models.index(name) for name in rows["model_name"]]) + offset
+        spread = 100 * np.abs(rows[["delta_low", "delta_high"]].to_numpy().T - rows["delta"].to_numpy())
+        axis.errorbar(
+            100 * rows["delta"], y, xerr=spread, fmt="o", capsize=3, label=tier, color=TIER_COLOURS[tier], ms=5
+        )
+    axis.axvline(0, color="0.3", lw=1)
+    axis.set(yticks=range(len(models)), yticklabels=models, title=title)
+    axis.set_xlabel("change in test AUC to Base, points of 0.01 (bar: 95 % interval over test users)")
+    axis.invert_yaxis()
+    axis.legend(title="tier", loc="best")
+    return figure
+
+
+def learning_curves(history: pd.DataFrame, title: str) -> Figure:
+    """Draw validation AUC by epoch, a line a tier."""
+    figure, axis = plt.subplots()
+    sns.lineplot(
+        history, x="epoch", y="valid_auc", hue="tier_name", style="tier_name", markers=True, dashes=False,
+        palette=TIER_COLOURS, ax=axis,
+    )  # fmt: skip
+    axis.set(xlabel="epoch of the tier's own training", ylabel="validation AUC", title=title)
+    axis.xaxis.get_major_locator().set_params(integer=True)
+    axis.legend(title="tier")
+    return figure
+
+
+def dose_response(rows: pd.DataFrame, title: str) -> Figure:
+    """Draw the change in AUC to Base, in points, against density, a line a tier with every seed as a point."""
+    shown = rows[rows["tier_name"] != "Base"].assign(points=lambda table: 100 * table["delta"])
+    figure, axis = plt.subplots()
+    sns.lineplot(
+        shown, x="density_percent", y="points", hue="tier_name", palette=TIER_COLOURS, errorbar=("ci", 95), marker="o",
+        ax=axis, seed=0,
+    )  # fmt: skip
+    sns.scatterplot(
+        shown, x="density_percent", y="points", hue="tier_name", palette=TIER_COLOURS, alpha=0.4, legend=False, ax=axis
+    )
+    axis.axhline(0, color="0.3", lw=1)
+    axis.set(xscale="log", xlabel="density, % of all pairs rated (log scale)", ylabel="change in test AUC, points of 0.01")
+    axis.set_title(title)
+    axis.legend(title="tier (band: 95 % over seeds)")
+    return figure
+
+
+def by_group(table: pd.DataFrame, column: str, label: str, title: str) -> Figure:
+    """Draw one column of :func:`ctrnb.report.experiments.activity_table` by activity group, a panel a model."""
+    shown = table[table["tier_name"] != "Base"]
+    grid = sns.catplot(
+        shown, x="group", y=column, hue="tier_name", col="model_name", col_wrap=3, kind="bar", height=2.8, aspect=1.0,
+        palette=TIER_COLOURS,
+    )  # fmt: skip
+    grid.set_axis_labels("activity of the user", label)
+    grid.set_titles("{col_name}")
+    for axis in grid.axes.flat:
+        axis.axhline(0, color="0.3", lw=1)
+    grid.legend.set_title("tier")
+    grid.figure.suptitle(title)
+    return grid.figure
+
+
+def bound_by_degree(table: pd.DataFrame, title: str) -> Figure:
+    """Draw constants against degree: columns degree, constant, name."""
+    figure, axis = plt.subplots()
+    sns.lineplot(table, x="degree", y="constant", hue="name", style="name", ax=axis)
+    axis.set(xscale="log", xlabel="degree of the node, edges (log scale)", ylabel="Lipschitz constant", title=title)
+    axis.legend(title="")
+    return figure
+
+
+def mci_surface(values: pd.DataFrame, title: str) -> Figure:
+    """Draw |MCI| against the baseline for fixed changes: columns base, change, mci (Figure 4's surface in cuts)."""
+    figure, axis = plt.subplots()
+    shown = values.assign(size=values["mci"].abs(), change=values["change"].map("{:+.2f}".format))
+    sns.lineplot(shown, x="base", y="size", hue="change", style="change", ax=axis)
+    axis.set(xlabel="baseline AUC $p_b$", ylabel="|MCI|, nats", title=title)
+    axis.legend(title="change $c$")
+    return figure
+
+
+def pairs_by_supervision(rows: pd.DataFrame, title: str) -> Figure:
+    """Draw AUC with and without middle ratings in the evaluation, by what was trained on and tier."""
+    shown = rows.melt(
+        id_vars=["training", "k", "tier_name"], value_vars=["auc", "auc_strong"], var_name="evaluated", value_name="value"
+    )
+    shown["evaluated"] = shown["evaluated"].map({"auc": "all ratings", "auc_strong": "middle removed"})
+    shown["trained"] = shown["training"] + "\nk = " + shown["k"].astype(str)
+    keep = ~((shown["training"] == "middle removed") & (shown["evaluated"] == "all ratings"))
+    grid = sns.catplot(
+        shown[keep], x="trained", y="value", hue="tier_name", col="evaluated", kind="point", linestyle="none",
+        dodge=0.3, palette=TIER_COLOURS, height=3.4, aspect=1.0, errorbar=None,
+    )  # fmt: skip
+    grid.set_axis_labels("", "test AUC")
+    grid.set_titles("evaluated on {col_name}")
+    grid.legend.set_title("tier")
+    grid.figure.suptitle(title)
+    return grid.figure
+
+
+def verdict_table(summary: pd.DataFrame) -> pd.DataFrame:
+    """Return a table to read: AUC and logloss, change in percent, interval in points, and the verdict as sign and text."""
+    table = pd.DataFrame(
+        {
+            "model": summary["model_name"],
+            "tier": summary["tier_name"],
+            "AUC": summary["auc"].map("{:.4f}".format),
+            "logloss": summary["logloss"].map("{:.4f}".format),
+            "Δ% to Base": summary["change_percent"].map("{:+.2f}".format),
+            "95 % interval, points": [
+                "" if np.isnan(low) else f"{100 * low:+.2f} to {100 * high:+.2f}"
+                for low, high in zip(summary["delta_low"], summary["delta_high"], strict=True)
+            ],
+            "verdict": [f"{VERDICT_MARKS[text]} {text}".strip() for text in summary["verdict"]],
+        }
+    )
+    return table.set_index(["model", "tier"])
