@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cache
@@ -46,7 +47,7 @@ class TrainingConfig:
     """Settings of the loop: AdamW on binary cross-entropy with L2 penalties (Equation 3), early stopping."""
 
     learning_rate: float = 1e-3
-    batch_size: int = 4096
+    batch_size: int = 0  # interactions a step; 0 for automatic_batch_size
     epochs: int = 30  # at most
     patience: int = 2  # epochs without a better validation AUC before stopping
     min_improvement: float = 1e-5  # in AUC; less counts as no improvement
@@ -60,7 +61,9 @@ class TrainingConfig:
     precision: Literal["auto", "fp32", "bf16"] = "auto"  # of the rating function in training; see device.py
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "epochs", "patience"):
+        if self.batch_size < 0:
+            raise ConfigError(f"TrainingConfig.batch_size={self.batch_size}: it must be at least 1, or 0 for automatic.")
+        for name in ("epochs", "patience"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"TrainingConfig.{name}={getattr(self, name)}: it must be at least 1.")
         for name in ("l2_embedding", "l2_network", "weight_decay", "grad_clip", "min_improvement"):
@@ -103,7 +106,7 @@ def shipped_defaults() -> dict[str, Any]:
 
 
 def settings(model: str, tier: str, overrides: Mapping[str, Any]) -> tuple[Any, EncoderConfig, TrainingConfig]:
-    """Return model, encoder and training settings: defaults, then the model's, the tier's, then ``overrides``.
+    """Return model, encoder and training settings: common, the model's, the tier's, the model's for that tier, ``overrides``.
 
     Args:
         overrides: ``{"training.learning_rate": 1e-3, "model.hidden": [200], "encoder.layers": 2}``.
@@ -116,7 +119,7 @@ def settings(model: str, tier: str, overrides: Mapping[str, Any]) -> tuple[Any, 
     merged: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
     defaults = shipped_defaults()
     per_model = defaults.get("models", {}).get(model, {})
-    for layer in (defaults, defaults.get("tiers", {}).get(tier, {}), per_model, per_model.get(tier, {})):
+    for layer in (defaults, per_model, defaults.get("tiers", {}).get(tier, {}), per_model.get(tier, {})):
         for section in SECTIONS:
             merged[section].update(layer.get(section, {}))
     for key, value in overrides.items():
@@ -138,6 +141,15 @@ def check_tier(tier: str) -> None:
     """Raise ConfigError unless ``tier`` is one of TIERS."""
     if tier not in TIERS:
         raise ConfigError(f"no tier {tier!r}.{nearest(tier, TIERS)} Tiers: {', '.join(TIERS)}.")
+
+
+def automatic_batch_size(interactions: int) -> int:
+    """Return the power of two, 256 to 4096, that gives about 200 steps an epoch.
+
+    Learning rates and penalties found on one dataset then mean much the same on another: an epoch takes about as
+    many steps.
+    """
+    return 2 ** min(max(round(math.log2(max(interactions, 1) / 200)), 8), 12)
 
 
 def for_budget(training: TrainingConfig, epochs: int) -> TrainingConfig:

@@ -15,7 +15,7 @@ training, with a fresh optimizer and another learning rate, rather than of messa
 
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from ctrnb.data.graph import training_graph
 from ctrnb.encoders import CTRNetwork, LightGCNEncoder, TableEncoder
 from ctrnb.evaluation.groups import activity_groups, evaluate
 from ctrnb.models import make_model
-from ctrnb.training.config import EncoderConfig, Specification, for_budget, settings
+from ctrnb.training.config import EncoderConfig, Specification, automatic_batch_size, for_budget, settings
 from ctrnb.training.device import device_name, peak_memory_mb, pick_device, pick_precision
 from ctrnb.training.loop import Batches, Fit, Progress, fit, predict
 from ctrnb.training.store import RunResult, RunStore
@@ -77,8 +77,9 @@ def train(
         start = train(encoded, model, "base", overrides={**inherited, **base_overrides}, **options)
         if tier == "control":
             budget = train(encoded, model, "ft", overrides=overrides, base_overrides=base_overrides, **options)
-    else:
-        settings(model, tier, overrides)
+    if own[2].batch_size == 0:
+        size = automatic_batch_size(len(encoded.rows("train")))
+        own = (own[0], own[1], replace(own[2], batch_size=size))
     parent = budget or start
     specification = Specification(
         encoded.name, encoded.fingerprint, model, tier, seed, *own, parent=parent.row["run_id"] if parent else None
