@@ -1,5 +1,6 @@
 """LightGCN over the user-item graph (He et al., 2020), as Equations 8 and 9 of the paper."""
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -97,10 +98,12 @@ def normalised_blocks(graph: BipartiteGraph, dtype: torch.dtype = torch.float32)
 
 def csr_tensor(matrix: scipy.sparse.csr_matrix, dtype: torch.dtype = torch.float32) -> Tensor:
     """Return a SciPy CSR matrix as a torch one, with 32-bit indices."""
-    return torch.sparse_csr_tensor(
-        torch.from_numpy(matrix.indptr.astype(np.int32)),
-        torch.from_numpy(matrix.indices.astype(np.int32)),
-        torch.from_numpy(matrix.data).to(dtype),
-        size=matrix.shape,
-        check_invariants=False,
-    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Sparse CSR tensor support", category=UserWarning)
+        return torch.sparse_csr_tensor(
+            torch.from_numpy(matrix.indptr.astype(np.int32)),
+            torch.from_numpy(matrix.indices.astype(np.int32)),
+            torch.from_numpy(matrix.data).to(dtype),
+            size=matrix.shape,
+            check_invariants=False,
+        )

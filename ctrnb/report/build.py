@@ -51,6 +51,7 @@ def build_book(
     (pages / "book").mkdir(parents=True)
     package = digest_of(root, ("ctrnb/**/*.py", "ctrnb/**/*.toml", "book/results/*.csv", "book/datasets/*.toml"))
     os.environ.setdefault("CTRNB_RUNS", str(root / "_build" / "runs"))
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # the quick runs' batches are too small to share between cores
     start = time.perf_counter()
     notebooks = [chapter for chapter in chapters if chapter.executable]
     for number, chapter in enumerate(notebooks, start=1):
@@ -115,7 +116,7 @@ def execute(
     try:
         papermill.execute_notebook(
             str(source), str(failed), parameters=parameters, cwd=str(root), kernel_name="python3",
-            progress_bar=False, log_output=False, request_save_on_cell_execute=False,
+            progress_bar=False, log_output=False, extra_arguments=["--IPKernelApp.log_level=50"],
         )  # fmt: skip
     except papermill.PapermillExecutionError as error:
         raise BookError(
