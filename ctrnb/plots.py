@@ -24,7 +24,7 @@ def change_by_model(summary: pd.DataFrame, title: str) -> Figure:
     shown = summary[summary["tier_name"] != "Base"].dropna(subset=["delta"])
     models = list(dict.fromkeys(shown["model_name"]))
     tiers = list(dict.fromkeys(shown["tier_name"]))
-    figure, axis = plt.subplots(figsize=(7, 0.9 + 0.62 * len(models)))
+    figure, axis = plt.subplots(figsize=(7, 1.6 + 0.62 * len(models)))
     for offset, tier in zip(np.linspace(-0.24, 0.24, len(tiers)), tiers, strict=True):
         rows = shown[shown["tier_name"] == tier]
         y = np.array([models.index(name) for name in rows["model_name"]]) + offset
@@ -33,10 +33,10 @@ def change_by_model(summary: pd.DataFrame, title: str) -> Figure:
             100 * rows["delta"], y, xerr=spread, fmt="o", capsize=3, label=tier, color=TIER_COLOURS[tier], ms=5
         )
     axis.axvline(0, color="0.3", lw=1)
-    axis.set(yticks=range(len(models)), yticklabels=models, title=title)
+    axis.set(yticks=range(len(models)), yticklabels=models, ylim=(-0.5, len(models) - 0.5), title=title)
     axis.set_xlabel("change in test AUC to Base, points of 0.01 (bar: 95 % interval over test users)")
     axis.invert_yaxis()
-    axis.legend(title="tier", loc="best")
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside upper right", ncols=len(tiers))
     return figure
 
 

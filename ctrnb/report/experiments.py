@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ctrnb.data import Curation, Encoded, Ratings, SyntheticConfig, curate, encode, generate, load
+from ctrnb.data import BipartiteGraph, Curation, Encoded, Ratings, SyntheticConfig, curate, encode, generate, load
 from ctrnb.errors import ConfigError
 from ctrnb.evaluation import activity_groups, group_thresholds, mci, variance_lmh
 from ctrnb.evaluation.groups import GROUPS
@@ -226,6 +226,26 @@ def supervision_experiment(
             )
         )
     return pd.concat(frames, ignore_index=True)
+
+
+def fields_table(encoded: Encoded) -> pd.DataFrame:
+    """Return one row a field: side, name and how many values training knows (one for a numeric field)."""
+    rows = []
+    for name, side in (("user", encoded.user_side), ("item", encoded.item_side)):
+        values = [*side.cardinalities, *side.tag_cardinalities]
+        kinds = ["categorical"] * len(side.cardinalities) + ["tags"] * len(side.tag_cardinalities)
+        numeric = side.numeric.shape[1]
+        rows.append({"side": name, "field": "ID", "kind": "ID", "known values": side.num_ids - 1})
+        for field, kind, size in zip(side.names, kinds + ["numeric"] * numeric, values + [2] * numeric, strict=True):
+            rows.append({"side": name, "field": field, "kind": kind, "known values": size - 1})
+    return pd.DataFrame(rows)
+
+
+def held_out_edges(encoded: Encoded, graph: BipartiteGraph) -> int:
+    """Return how many validation and test pairs are edges of ``graph``: none, if nothing leaks."""
+    rows = np.flatnonzero(encoded.split != 0)
+    user, item = encoded.user_side.id_code[encoded.user[rows]], encoded.item_side.id_code[encoded.item[rows]]
+    return int(np.isin(user * graph.num_items + item, graph.user * graph.num_items + graph.item).sum())
 
 
 def density_matched(ratings: Ratings, k: int, candidates: Iterable[int]) -> int:

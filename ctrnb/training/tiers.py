@@ -13,6 +13,7 @@ The paper (Section 4.1) has base, ft and ts. Without ``control`` a gain of ft ov
 training, with a fresh optimizer and another learning rate, rather than of message passing.
 """
 
+import json
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -103,7 +104,8 @@ def train(
         probabilities = predict(network, Batches(encoded, "test", place))
     row = describe(specification, encoded, network, outcome, probabilities)
     row |= {"precision": precision, "device": device_name(place), "peak_memory_mb": round(peak_memory_mb(place), 1)}
-    result = RunResult(row, outcome.history, outcome.state, probabilities)
+    plain = json.loads(json.dumps(row, allow_nan=False))  # as it will be read back
+    result = RunResult(plain, outcome.history, outcome.state, probabilities)
     store.save(result)
     return result
 

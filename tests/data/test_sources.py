@@ -1,0 +1,273 @@
+import io
+import json
+import tarfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ctrnb.data import Curation, SyntheticConfig, curate, generate, load
+from ctrnb.data.yelp import BUSINESSES, REVIEWS, USERS
+from ctrnb.errors import ConfigError, DataError
+
+ML_1M = {
+    "ratings.dat": "1::10::5::100\n1::20::3::101\n2::10::1::102\n",
+    "users.dat": "1::F::25::3::55455\n2::M::56::16::70072-1234\n",
+    "movies.dat": "10::Toy Story (1995)::Animation|Comedy\n20::Léon (1994)::Crime\n30::Unrated::Drama\n",
+}
+
+
+def write(folder: Path, files: dict[str, str], encoding: str = "latin-1") -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (folder / name).write_bytes(text.encode(encoding))
+    return folder
+
+
+@pytest.mark.parametrize("shape", ["folder", "itself", "zip"])
+def test_movielens_1m_is_read_from_folder_and_zip(tmp_path: Path, shape: str) -> None:
+    if shape == "zip":
+        with zipfile.ZipFile(tmp_path / "ml-1m.zip", "w") as archive:
+            for name, text in ML_1M.items():
+                archive.writestr(f"ml-1m/{name}", text.encode("latin-1"))
+    else:
+        write(tmp_path / "ml-1m" if shape == "folder" else tmp_path, ML_1M)
+    ratings = load("ml-1m", data_dir=tmp_path)
+    assert ratings.interactions["rating"].tolist() == [5, 3, 1]
+    assert ratings.users.loc["2"].tolist() == ["M", "56", "16", "700"]
+    assert ratings.items.loc["10", "genres"] == ("Animation", "Comedy")
+    assert ratings.items["release_year"].tolist() == ["1995", "1994"]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("2::10::1", "line 2: 3 fields"),
+        ("2::10::1::2::3", "line 2: 5 fields"),
+        ("2::10::x::2", "line 2, column rating: 'x'"),
+        ("2::10::9::2", "line 2, column rating: '9' is out of range"),
+        ("2::10::nan::2", "line 2, column rating"),
+        ("2,10,4,2", "line 2: 1 fields"),
+    ],
+)
+def test_a_malformed_movielens_line_is_named(tmp_path: Path, line: str, message: str) -> None:
+    write(tmp_path, ML_1M | {"ratings.dat": f"1::10::5::100\n{line}\n"})
+    with pytest.raises(DataError, match=message):
+        load("ml-1m", data_dir=tmp_path)
+
+
+def test_an_empty_ratings_file_is_named(tmp_path: Path) -> None:
+    write(tmp_path, ML_1M | {"ratings.dat": ""})
+    with pytest.raises(DataError, match="ml-1m holds no ratings"):
+        load("ml-1m", data_dir=tmp_path)
+
+
+def test_windows_line_ends_and_a_byte_order_mark_are_tolerated(tmp_path: Path) -> None:
+    write(tmp_path, {name: "\xef\xbb\xbf" + text.replace("\n", "\r\n") for name, text in ML_1M.items()})
+    ratings = load("ml-1m", data_dir=tmp_path)
+    assert len(ratings.interactions) == 3 and ratings.items.loc["20", "genres"] == ("Crime",)
+
+
+@pytest.mark.parametrize("name", ["../ratings.dat", "/ratings.dat"])
+def test_an_archive_whose_members_leave_it_is_refused(tmp_path: Path, name: str) -> None:
+    with zipfile.ZipFile(tmp_path / "ml-1m.zip", "w") as archive:
+        for each, text in ML_1M.items():
+            archive.writestr(name if each == "ratings.dat" else each, text.encode("latin-1"))
+    with pytest.raises(DataError, match="leaves the archive"):
+        load("ml-1m", data_dir=tmp_path)
+
+
+def test_an_archive_that_expands_out_of_proportion_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "ml-1m.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for each, text in ML_1M.items():
+            archive.writestr(each, "1::1::5::0\n" * 2_000_000 if each == "ratings.dat" else text)
+    with pytest.raises(DataError, match="would expand"):
+        load("ml-1m", data_dir=tmp_path)
+
+
+def test_real_movielens_100k(real_data: Path) -> None:
+    ratings = load("ml-100k", data_dir=real_data)
+    assert (len(ratings.interactions), len(ratings.users), len(ratings.items)) == (100_000, 943, 1682)
+    assert set(ratings.users["age"]) <= {"1", "18", "25", "35", "45", "50", "56"}
+    assert ratings.items.loc["1", "genres"] == ("Animation", "Children's", "Comedy")
+
+
+REVIEW_LINES = [
+    {"user_id": "ann", "business_id": "café", "stars": 5.0, "date": "2020-01-01 10:00:00"},
+    {"user_id": "ann", "business_id": "café", "stars": 1.0, "date": "2021-01-01 10:00:00"},  # newer: kept
+    {"user_id": "ann", "business_id": "bar", "stars": 3.0, "date": "2019-01-01 10:00:00"},
+    {"user_id": "bób", "business_id": "café", "date": "2019-01-01 10:00:00"},  # no stars: dropped
+    {"user_id": "bób", "business_id": "bar", "stars": 4.0, "date": "2018-06-05 00:00:00"},
+]
+BUSINESS_LINES = [
+    {"business_id": "café", "name": "Café Ünïcode", "city": "Montréal", "state": "QC", "stars": 4.5, "categories": "Coffee & Tea, Food"},
+    {"business_id": "bar", "name": "Bar", "city": "Tampa", "state": "FL", "stars": 3.0, "categories": None},
+    {"business_id": "unseen", "name": "x", "city": "y", "state": "z", "categories": "w"},
+]
+USER_LINES = [{"user_id": "ann", "yelping_since": "2011-05-06 00:00:00", "average_stars": 5.0}]
+
+
+def yelp_files(reviews: list[dict] = REVIEW_LINES) -> dict[str, str]:
+    tables = {REVIEWS: reviews, BUSINESSES: BUSINESS_LINES, USERS: USER_LINES}
+    return {name: "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows) for name, rows in tables.items()}
+
+
+@pytest.mark.parametrize("shape", ["folder", "tar", "zip"])
+def test_yelp_json_lines_become_ratings(tmp_path: Path, shape: str) -> None:
+    files = yelp_files()
+    if shape == "folder":
+        write(tmp_path / "yelp2022", files, "utf-8")
+    elif shape == "zip":
+        with zipfile.ZipFile(tmp_path / "yelp2022.zip", "w") as archive:
+            for name, text in files.items():
+                archive.writestr(name, text)
+    else:
+        with tarfile.open(tmp_path / "yelp2022.tar", "w") as archive:
+            for name, text in files.items():
+                member = tarfile.TarInfo(name)
+                member.size = len(text.encode())
+                archive.addfile(member, io.BytesIO(text.encode()))
+    ratings = load("yelp2022", data_dir=tmp_path)
+    rows = {
+        (ratings.users.index[u], ratings.items.index[i]): r
+        for u, i, r in ratings.interactions[["user", "item", "rating"]].itertuples(index=False)
+    }
+    assert rows == {("ann", "café"): 1.0, ("ann", "bar"): 3.0, ("bób", "bar"): 4.0}
+    assert ratings.dropped == {
+        "reviews without user, business or stars": 1,
+        "duplicate ratings of one pair": 1,
+        "users without a row of fields": 1,
+    }
+    assert ratings.items.loc["café"].tolist() == ["Montréal", "QC", ("Coffee & Tea", "Food")]
+    assert ratings.items.loc["bar", "categories"] == ()
+    assert ratings.users.loc["ann", "joined"] == "2011" and pd.isna(ratings.users.loc["bób", "joined"])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"user_id": "a", "business_id": "b", "stars": 5}\n{"user_id": "a", "busi', "line 2 is not JSON"),
+        ('{"user_id": "a", "business_id": "b", "stars": 7}\n', "line 1, field stars: 7"),
+        ('{"user_id": "a", "business_id": "b", "stars": 5, "date": "yesterday"}\n', "field date: 'yesterday'"),
+        ("[1]\n", "line 1 is not a JSON object"),
+    ],
+)
+def test_a_malformed_yelp_line_is_named(tmp_path: Path, text: str, message: str) -> None:
+    write(tmp_path / "yelp2022", yelp_files() | {REVIEWS: text}, "utf-8")
+    with pytest.raises(DataError, match=message):
+        load("yelp2022", data_dir=tmp_path)
+
+
+TOML = """
+name = "shop"
+positive = 3
+middle = [2]
+[ratings]
+path = "ratings.csv"
+user = "who"
+item = "what"
+rating = "stars"
+timestamp = "when"
+[items]
+path = "items.csv"
+id = "what"
+categorical = ["city"]
+tags = ["kinds"]
+numeric = ["price"]
+"""
+RATINGS = "who,what,stars,when\na,x,3,5\na,x,1,4\nb,y,2,1\n"
+ITEMS = "what,city,kinds,price\nx,Rome,new|old,1.5\ny,,,\n"
+
+
+def shop(folder: Path, **files: str) -> Path:
+    write(folder, {"shop.toml": TOML, "ratings.csv": RATINGS, "items.csv": ITEMS} | files, "utf-8")
+    return folder / "shop.toml"
+
+
+def test_a_table_of_ones_own(tmp_path: Path) -> None:
+    ratings = load(shop(tmp_path))
+    assert ratings.interactions["rating"].tolist() == [3.0, 2.0]  # the newer of the two by timestamp
+    assert ratings.dropped == {"duplicate ratings of one pair": 1}
+    assert ratings.items.loc["x"].tolist() == ["Rome", ("new", "old"), 1.5]
+    assert pd.isna(ratings.items.loc["y", "city"]) and np.isnan(ratings.items.loc["y", "price"])
+    assert (ratings.positive_threshold, ratings.middle) == (3.0, (2.0,))
+
+
+def test_parquet_and_csv_give_the_same_ratings(tmp_path: Path) -> None:
+    csv = load(shop(tmp_path))
+    pd.read_csv(tmp_path / "ratings.csv").to_parquet(tmp_path / "ratings.parquet")
+    parquet = load(shop(tmp_path, **{"shop.toml": TOML.replace("ratings.csv", "ratings.parquet")}))
+    pd.testing.assert_frame_equal(csv.interactions, parquet.interactions)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"ratings.csv": "who,what,star\n"}, "no column 'stars'. Did you mean 'star'"),
+        ({"ratings.csv": ""}, "is empty"),
+        ({"ratings.csv": "who,what,stars,when\n"}, "holds no ratings"),
+        ({"ratings.csv": "who,what,stars,when\na,x,3,5\nb,y,good,1\n"}, "line 3, column stars: 'good'"),
+        ({"ratings.csv": "who,what,stars,when\na,x,nan,5\n"}, "line 2, column stars"),
+        ({"ratings.csv": "who,what,stars,when\na,x,inf,5\n"}, "line 2, column stars: 'inf'"),
+        ({"ratings.csv": "who,what,stars,when\n,x,3,5\n"}, "line 2, column who: an id is missing"),
+        ({"ratings.csv": "who,what,stars,when\na,x,3,5,6,7\nb,y,1\n"}, "cannot be read|line"),
+        ({"items.csv": ITEMS + "x,Oslo,,2\n"}, "has 'x' twice"),
+        ({"items.csv": ITEMS.replace("1.5", "cheap")}, "line 2, column price: 'cheap'"),
+        ({"shop.toml": TOML.replace("ratings.csv", "absent.csv")}, "absent.csv"),
+        ({"shop.toml": "name = 'x'"}, r"no \[ratings\] table"),
+        ({"shop.toml": TOML.replace('user = "who"', "")}, "lacks user"),
+    ],
+)
+def test_bad_tables_are_refused_with_their_place(tmp_path: Path, change: dict[str, str], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        load(shop(tmp_path, **change))
+
+
+def test_an_unknown_key_of_a_toml_is_refused_with_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no setting 'positve'.*Did you mean 'positive'"):
+        load(shop(tmp_path, **{"shop.toml": TOML.replace("positive", "positve")}))
+
+
+def test_an_unknown_dataset_is_refused_with_the_nearest() -> None:
+    with pytest.raises(DataError, match="no dataset 'ml1m'. Did you mean 'ml-1m'"):
+        load("ml1m")
+
+
+@pytest.mark.parametrize("density", [0.02, 0.2])
+def test_synthetic_size_and_density_are_independent_and_exact(density: float) -> None:
+    config = SyntheticConfig(users=300, items=200, density=density)
+    frame = generate(config).interactions
+    assert len(frame) == round(density * 300 * 200)
+    assert not frame.duplicated(["user", "item"]).any()
+
+
+def test_synthetic_same_seed_same_bytes_and_shares() -> None:
+    one, same, other = (generate(SyntheticConfig(seed=s)) for s in (5, 5, 6))
+    pd.testing.assert_frame_equal(one.interactions, same.interactions)
+    pd.testing.assert_frame_equal(one.items, same.items)
+    assert not one.interactions.equals(other.interactions)
+    shares = one.interactions["rating"].value_counts(normalize=True)
+    assert 0.4 < shares[4.0] + shares[5.0] < 0.7 and 0.15 < shares[3.0] < 0.35
+    degree = np.bincount(one.interactions["user"])
+    assert degree.max() > 4 * np.median(degree)  # a long tail
+
+
+def test_synthetic_signal_is_what_a_model_could_know() -> None:
+    def item_effect(signal: float) -> float:
+        frame = generate(SyntheticConfig(signal=signal, density=0.3)).interactions
+        return frame.groupby("item")["rating"].mean().var()
+
+    assert item_effect(0.9) > 4 * item_effect(0.0)
+
+
+def test_synthetic_settings_are_checked() -> None:
+    with pytest.raises(ConfigError, match=r"density=0.9"):
+        SyntheticConfig(density=0.9)
+
+
+def test_yelp_small_through_a_toml(real_data: Path) -> None:
+    toml = Path(__file__).parents[2] / "book" / "datasets" / "yelp-small.toml"
+    statistics = curate(load(toml, data_dir=real_data), Curation(k=3)).statistics()
+    assert statistics["interactions"] > 100_000 and statistics["density_percent"] < 1

@@ -1,0 +1,58 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from ctrnb import plots
+from ctrnb.data import SyntheticConfig, generate
+from ctrnb.report import experiments as ex
+
+FAST = {"training.epochs": 1}
+
+
+@pytest.fixture(scope="module")
+def rows(small, tmp_path_factory) -> pd.DataFrame:
+    return ex.compare_tiers(small, ["dcnv2"], overrides=FAST, runs=tmp_path_factory.mktemp("runs"), repeats=20).assign(k=3)
+
+
+def test_one_row_a_training_with_intervals(rows: pd.DataFrame) -> None:
+    assert rows["tier"].tolist() == ["base", "control", "ft", "ts"]
+    compared = rows.set_index("tier")
+    auc = compared["auc"]
+    assert compared["delta"].drop("base").to_numpy() == pytest.approx((auc - auc["base"]).drop("base").to_numpy())
+    assert compared.loc["ft", "gain"] == pytest.approx(auc["ft"] - auc["control"])
+    assert (compared["delta_low"] <= compared["delta_high"]).drop("base").all()
+
+
+def test_the_summary_says_what_the_interval_says(rows: pd.DataFrame) -> None:
+    table = ex.summarise(rows)
+    assert table["verdict"].iloc[0] == "" and table["change_percent"].iloc[0] == 0
+    assert ex.verdict(0.1, 0.2) == "improved" and ex.verdict(-0.2, -0.1) == "worse"
+    assert ex.verdict(-0.1, 0.1) == "no significant change" and ex.verdict(np.nan, np.nan) == ""
+
+
+def test_activity_table_holds_mci_of_each_group(rows: pd.DataFrame) -> None:
+    table = ex.activity_table(rows)
+    assert len(table) == 4 * 3
+    for row in table.itertuples():
+        before = row.auc - row.change
+        assert row.mci == pytest.approx(np.log((1 - before) / (1 - row.auc)))
+
+
+def test_density_pairs_take_the_nearest() -> None:
+    ratings = generate(SyntheticConfig(users=200, items=150, density=0.15))
+    assert ex.density_matched(ratings, 3, [3, 4, 8, 12]) in (3, 4, 8, 12)
+
+
+def test_figures_are_drawn_from_tables(rows: pd.DataFrame) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    table = ex.summarise(rows)
+    figure = plots.change_by_model(table, "title")
+    assert figure.axes[0].get_xlabel() and [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["DCNv2"]
+    assert plots.verdict_table(table)["verdict"].str.len().sum() > 0
+    plots.by_group(ex.activity_table(rows), "mci", "MCI, nats", "title")
+
+
+def test_provenance_names_dataset_seeds_and_device(rows: pd.DataFrame) -> None:
+    assert "synthetic" in ex.provenance(rows) and "1 seed" in ex.provenance(rows) and "CPU" in ex.provenance(rows)

@@ -1,0 +1,183 @@
+import json
+import warnings
+
+import numpy as np
+import pytest
+import torch
+
+from ctrnb.data.graph import training_graph
+from ctrnb.encoders import LightGCNEncoder
+from ctrnb.errors import ConfigError, DeviceError, RunError
+from ctrnb.evaluation import auc
+from ctrnb.models import MODELS
+from ctrnb.training import TIERS, RunStore, train
+from ctrnb.training.config import Specification, automatic_batch_size, settings
+from ctrnb.training.device import pick_device
+from ctrnb.training.loop import Batches, predict, raise_unless_finite
+from ctrnb.training.tiers import build_network
+
+FAST = {"training.epochs": 2, "training.batch_size": 256, "training.precision": "fp32"}
+
+
+def quick(small, model="dcnv2", tier="base", **options):
+    options = {"seed": 0, "overrides": FAST, "base_overrides": FAST} | options
+    return train(small, model, tier, **options)
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("tier", TIERS)
+def test_every_model_trains_in_every_tier(small, model: str, tier: str) -> None:
+    result = quick(small, model, tier)
+    assert (result.row["model"], result.row["tier"], result.row["epochs"]) == (model, tier, 2)
+    test = small.rows("test")
+    assert result.row["auc"] == auc(small.label[test], result.predictions())
+    assert ((result.predictions() >= 0) & (result.predictions() <= 1)).all()
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_a_training_is_deterministic_on_the_cpu(small, tier: str) -> None:
+    one, two = quick(small, tier=tier), quick(small, tier=tier)
+    assert (one.predictions() == two.predictions()).all()
+    assert one.row["run_id"] == two.row["run_id"]
+    assert not (one.predictions() == quick(small, tier=tier, seed=1).predictions()).all()
+
+
+def test_a_training_leaves_the_global_generator_alone(small) -> None:
+    torch.manual_seed(11)
+    before = torch.get_rng_state()
+    quick(small)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_training_learns_the_planted_signal(small) -> None:
+    result = train(small, "dcnv2", "base", seed=0, overrides={"training.precision": "fp32"})
+    assert result.row["auc"] > 0.6 and result.row["valid_auc"] == max(e["valid_auc"] for e in result.history)
+
+
+def test_ft_starts_from_base_and_control_takes_its_budget(small) -> None:
+    store = RunStore(None)
+    limits = {"training.batch_size": 256, "training.precision": "fp32"}
+    options = {"seed": 0, "runs": store, "base_overrides": limits | {"training.epochs": 3}}
+    own = limits | {"training.epochs": 4, "training.learning_rate": 1e-12}
+    ft = train(small, "dcnv2", "ft", overrides=own, **options)
+    base = train(small, "dcnv2", "base", overrides=limits | {"training.epochs": 3}, seed=0, runs=store)
+    assert ft.row["parent"] == base.row["run_id"]
+    assert all(torch.allclose(ft.state[name], value, atol=1e-6) for name, value in base.state.items())
+    assert not np.allclose(ft.predictions(), base.predictions())  # the encoder differs
+    control = train(small, "dcnv2", "control", overrides=own, **options)
+    assert control.row["parent"] == ft.row["run_id"] and control.row["epochs"] == ft.row["epochs"]
+    assert np.allclose(control.predictions(), base.predictions(), atol=1e-5)  # the same encoder, no step to speak of
+
+
+def test_tiers_differ_in_the_id_encoder_alone(small) -> None:
+    networks = {}
+    for tier in ("base", "ts"):
+        own = settings("dcnv2", tier, FAST)
+        torch.manual_seed(0)
+        networks[tier] = build_network(small, Specification("s", "f", "dcnv2", tier, 0, *own))
+    one, two = (networks[tier].state_dict() for tier in ("base", "ts"))
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    assert isinstance(networks["ts"].ids, LightGCNEncoder) and not isinstance(networks["base"].ids, LightGCNEncoder)
+
+
+def test_predictions_do_not_depend_on_the_evaluation_batch(small, monkeypatch) -> None:
+    network = build_network(small, Specification("s", "f", "afn", "ts", 0, *settings("afn", "ts", FAST)))
+    batches = Batches(small, "valid", torch.device("cpu"))
+    whole = predict(network, batches)
+    monkeypatch.setattr("ctrnb.training.loop.EVALUATION_BATCH", 7)
+    assert np.allclose(whole, predict(network, batches), atol=1e-6)
+
+
+def test_l2_on_embeddings_shrinks_them(small) -> None:
+    plain, shrunk = (
+        quick(small, overrides=FAST | {"training.l2_embedding": l2}).state["ids.table"].norm() for l2 in (0.0, 1e-2)
+    )
+    assert shrunk < 0.9 * plain
+
+
+def test_a_finished_run_is_found_and_not_repeated(small, tmp_path) -> None:
+    first = quick(small, runs=tmp_path)
+    stamp = (tmp_path / first.row["run_id"] / "run.json").stat().st_mtime_ns
+    again = quick(small, runs=tmp_path)
+    assert again.row == first.row and (again.predictions() == first.predictions()).all()
+    assert (tmp_path / first.row["run_id"] / "run.json").stat().st_mtime_ns == stamp
+    assert all(torch.equal(again.state[name], value) for name, value in first.state.items())
+
+
+@pytest.mark.parametrize("name", ["run.json", "model.safetensors", "test.safetensors"])
+@pytest.mark.parametrize("damage", ["cut", "flip", "remove"])
+def test_a_damaged_run_is_named_and_trained_again(small, tmp_path, name: str, damage: str) -> None:
+    first = quick(small, runs=tmp_path)
+    path = tmp_path / first.row["run_id"] / name
+    content = bytearray(path.read_bytes())
+    if damage == "remove":
+        path.unlink()
+    else:
+        content[-1] ^= 1 if damage == "flip" else 0
+        path.write_bytes(content[: len(content) // 2] if damage == "cut" else content)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        again = quick(small, runs=tmp_path)
+    assert any(first.row["run_id"] in str(each.message) for each in caught)
+    assert (again.predictions() == first.predictions()).all()
+    assert RunStore(tmp_path).find(first.row["run_id"]) is not None
+    assert [each.name for each in tmp_path.iterdir()] == [first.row["run_id"]]
+
+
+def test_an_unwritable_runs_folder_is_refused_before_training(small, tmp_path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match="cannot be written"):
+        quick(small, runs=tmp_path / "file")
+
+
+def test_rows_are_plain_json(small) -> None:
+    json.dumps(quick(small).row, allow_nan=False)
+
+
+def test_a_loss_that_is_not_finite_names_epoch_and_batch() -> None:
+    with pytest.raises(RunError, match="nan at epoch 3, batch 2 of 4"):
+        raise_unless_finite(torch.tensor([0.5, float("nan"), float("inf"), 0.1]), 3)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"training.learning_rat": 1}, "no setting 'learning_rat'.*Did you mean 'learning_rate'"),
+        ({"trainig.epochs": 1}, "no setting 'trainig.epochs'.*Did you mean 'training'"),
+        ({"training.epochs": 0}, "epochs=0"),
+        ({"training.epochs": "many"}, "expected a whole number"),
+        ({"training.epochs": True}, "expected a whole number"),
+        ({"training.learning_rate": float("nan")}, "learning_rate=nan"),
+        ({"encoder.edges": "all"}, "one of 'observed', 'positive'"),
+        ({"encoder.readout": [1.0], "encoder.layers": 2}, "needs 3"),
+        ({"model.hidden": "wide"}, "expected a list of a whole number"),
+    ],
+)
+def test_wrong_settings_are_refused(small, overrides: dict, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        train(small, "dcnv2", "base", seed=0, overrides=overrides)
+
+
+def test_unknown_tier_and_device_are_refused(small) -> None:
+    with pytest.raises(ConfigError, match="no tier 'fft'. Did you mean 'ft'"):
+        quick(small, tier="fft")
+    with pytest.raises(DeviceError, match="no device 'gpu'"):
+        pick_device("gpu")
+
+
+def test_a_setting_changes_the_identity_of_a_run() -> None:
+    def identity(**change) -> str:
+        own = settings("dcnv2", "ts", change)
+        return Specification("s", "f", "dcnv2", "ts", 0, *own).run_id
+
+    assert len({identity(), identity(**{"encoder.layers": 1}), identity(**{"training.patience": 5})}) == 3
+
+
+@pytest.mark.parametrize(("interactions", "size"), [(100, 256), (25_600, 256), (799_532, 4096), (10**9, 4096)])
+def test_automatic_batches(interactions: int, size: int) -> None:
+    assert automatic_batch_size(interactions) == size
+
+
+def test_positive_edges_are_a_subset_of_observed_ones(small) -> None:
+    observed, positive = (training_graph(small, edges) for edges in ("observed", "positive"))
+    assert len(positive.user) == small.label[small.rows("train")].sum() < len(observed.user)
