@@ -65,7 +65,9 @@ def dose_response(rows: pd.DataFrame, title: str) -> Figure:
         shown, x="density_percent", y="points", hue="tier_name", palette=TIER_COLOURS, alpha=0.4, legend=False, ax=axis
     )
     axis.axhline(0, color="0.3", lw=1)
-    axis.set(xscale="log", xlabel="density, % of all pairs rated (log scale)", ylabel="change in test AUC, points of 0.01")
+    axis.set(
+        xscale="log", xlabel="density, % of all pairs rated (log scale)", ylabel="change in test AUC, points of 0.01"
+    )
     axis.set_title(title)
     axis.legend(title="tier (band: 95 % over seeds)")
     return figure
@@ -109,7 +111,10 @@ def mci_surface(values: pd.DataFrame, title: str) -> Figure:
 def pairs_by_supervision(rows: pd.DataFrame, title: str) -> Figure:
     """Draw AUC with and without middle ratings in the evaluation, by what was trained on and tier."""
     shown = rows.melt(
-        id_vars=["training", "k", "tier_name"], value_vars=["auc", "auc_strong"], var_name="evaluated", value_name="value"
+        id_vars=["training", "k", "tier_name"],
+        value_vars=["auc", "auc_strong"],
+        var_name="evaluated",
+        value_name="value",
     )
     shown["evaluated"] = shown["evaluated"].map({"auc": "all ratings", "auc_strong": "middle removed"})
     shown["trained"] = shown["training"] + "\nk = " + shown["k"].astype(str)

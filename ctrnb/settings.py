@@ -34,9 +34,7 @@ def build(cls: type[T], values: Mapping[str, Any], *, where: str = "") -> T:
         try:
             converted[name] = convert(value, hints[name])
         except (TypeError, ValueError):
-            raise ConfigError(
-                f"{cls.__name__}.{name}={value!r}{place}: expected {describe(hints[name])}."
-            ) from None
+            raise ConfigError(f"{cls.__name__}.{name}={value!r}{place}: expected {describe(hints[name])}.") from None
     return cls(**converted)
 
 

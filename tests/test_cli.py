@@ -17,14 +17,25 @@ def run(*arguments: str):
 
 def test_curate_prints_the_promised_keys() -> None:
     result = run("curate", "synthetic", "--k", "3", "--json")
-    keys = (
-        "users items interactions interactions_per_user interactions_per_item density_percent positive_rate train valid test"
-    )
+    keys = "users items interactions interactions_per_user interactions_per_item density_percent positive_rate train valid test"
     assert result.exit_code == 0 and list(json.loads(result.stdout)) == keys.split()
 
 
 def test_train_prints_the_promised_keys_and_is_not_repeated(tmp_path: Path) -> None:
-    command = ["train", "synthetic", "--model", "dcnv2", "--tier", "ft", "--k", "3", "--runs", str(tmp_path), *FAST, "--json"]
+    command = [
+        "train",
+        "synthetic",
+        "--model",
+        "dcnv2",
+        "--tier",
+        "ft",
+        "--k",
+        "3",
+        "--runs",
+        str(tmp_path),
+        *FAST,
+        "--json",
+    ]
     result = run(*command)
     assert result.exit_code == 0, result.output
     row = json.loads(result.stdout)

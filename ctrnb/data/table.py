@@ -99,7 +99,9 @@ def load_table(toml: Path, data_dir: Path | None = None) -> Ratings:
     description = build(Description, {"name": toml.stem, **document}, where=str(toml))
     ratings = required(RatingsFile, sections["ratings"], f"[ratings] of {toml}")
     sides = {
-        name: required(SideFile, sections[name], f"[{name}] of {toml}") for name in ("users", "items") if name in sections
+        name: required(SideFile, sections[name], f"[{name}] of {toml}")
+        for name in ("users", "items")
+        if name in sections
     }
     path = find_file(ratings.path, toml, data_dir)
     names = [ratings.user, ratings.item, ratings.rating, *([ratings.timestamp] if ratings.timestamp else [])]
@@ -149,7 +151,9 @@ def find_file(name: str, toml: Path, data_dir: Path | None) -> Path:
     for place in places:
         if place.is_file():
             return place
-    raise DataError(f"{toml} names {name!r}, which is not at {' or '.join(map(str, places))}. Set --data-dir or CTRNB_DATA.")
+    raise DataError(
+        f"{toml} names {name!r}, which is not at {' or '.join(map(str, places))}. Set --data-dir or CTRNB_DATA."
+    )
 
 
 def read_columns(path: Path, names: list[str], separator: str) -> pd.DataFrame:

@@ -134,7 +134,9 @@ def read_side(
         if record.get(key) in known:
             ids.append(record[key])
             rows.append(row(record))
-    table = pd.DataFrame(rows, index=pd.Index(ids, dtype=object), columns=[field.name for field in fields], dtype=object)
+    table = pd.DataFrame(
+        rows, index=pd.Index(ids, dtype=object), columns=[field.name for field in fields], dtype=object
+    )
     return unique_rows(table, f"{place}: {file}, field {key}")
 
 

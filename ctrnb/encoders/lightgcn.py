@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from ctrnb.data.graph import BipartiteGraph
 from ctrnb.encoders.table import TableEncoder
@@ -75,9 +75,7 @@ class Propagation(torch.autograd.Function):
         return propagate(gradients[0].contiguous(), to_users, to_items, ctx.readout, ctx.num_users), *[None] * 4
 
 
-def propagate(
-    table: Tensor, to_users: Tensor, to_items: Tensor, readout: tuple[float, ...], num_users: int
-) -> Tensor:
+def propagate(table: Tensor, to_users: Tensor, to_items: Tensor, readout: tuple[float, ...], num_users: int) -> Tensor:
     """Return sum over l of a_l S^l E by Horner's rule: h <- a_l E + S h, from l = L down to 0."""
     users, items = table[:num_users], table[num_users:]
     hop_users, hop_items = readout[-1] * users, readout[-1] * items

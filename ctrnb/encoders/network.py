@@ -1,7 +1,7 @@
 """A CTR model whole: ID encoder, context encoder and rating function."""
 
-from jaxtyping import Float, Int
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from ctrnb.data.encode import Encoded

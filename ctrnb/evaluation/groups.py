@@ -33,9 +33,7 @@ def activity_groups(train_degree: np.ndarray, quantiles: Sequence[float] = (1 / 
     return np.searchsorted(group_thresholds(train_degree, quantiles), train_degree, side="left").astype(np.int8)
 
 
-def evaluate(
-    label: np.ndarray, probability: np.ndarray, middle: np.ndarray, group: np.ndarray
-) -> dict[str, Any]:
+def evaluate(label: np.ndarray, probability: np.ndarray, middle: np.ndarray, group: np.ndarray) -> dict[str, Any]:
     """Return the metrics of one test part.
 
     Args:

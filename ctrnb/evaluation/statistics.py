@@ -34,7 +34,9 @@ def delong(label: np.ndarray, score: np.ndarray, baseline: np.ndarray) -> Differ
     check(label, baseline)
     clicks, others = zip(*(placements(positive, values) for values in (score, baseline)), strict=True)
     estimate = float(clicks[0].mean() - clicks[1].mean())
-    variance = (clicks[0] - clicks[1]).var(ddof=1) / len(clicks[0]) + (others[0] - others[1]).var(ddof=1) / len(others[0])
+    variance = (clicks[0] - clicks[1]).var(ddof=1) / len(clicks[0]) + (others[0] - others[1]).var(ddof=1) / len(
+        others[0]
+    )
     error = float(np.sqrt(variance))
     p_value = float(2 * stats.norm.sf(abs(estimate) / error)) if error else float(estimate == 0)
     margin = float(stats.norm.ppf(0.975)) * error

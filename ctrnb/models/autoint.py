@@ -1,6 +1,7 @@
 """AutoInt: multi-head self-attention over fields (Song et al., 2019)."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from jaxtyping import Float
@@ -24,7 +25,9 @@ class AutoIntConfig:
     def __post_init__(self) -> None:
         require_positive(
             "AutoIntConfig",
-            attention_layers=self.attention_layers, heads=self.heads, attention_dim=self.attention_dim,
+            attention_layers=self.attention_layers,
+            heads=self.heads,
+            attention_dim=self.attention_dim,
         )
         if self.attention_dim % self.heads:
             raise ConfigError(
@@ -62,7 +65,7 @@ class AutoInt(nn.Module):
         super().__init__()
         widths = [dim] + [config.attention_dim] * config.attention_layers
         self.attention = nn.Sequential(
-            *(InteractingLayer(a, b, config.heads) for a, b in zip(widths, widths[1:], strict=False))
+            *(InteractingLayer(a, b, config.heads) for a, b in pairwise(widths))
         )
         self.logit = linear(num_fields * config.attention_dim, 1)
         self.deep = (

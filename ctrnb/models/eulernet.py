@@ -1,6 +1,7 @@
 """EulerNet: feature interactions in the complex plane (Tian et al., 2023)."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from jaxtyping import Float
@@ -80,7 +81,7 @@ class EulerNet(nn.Module):
         counts = [num_fields] + [config.orders] * config.layers
         self.modulus = nn.Parameter(torch.ones(num_fields, 1))
         self.interactions = nn.ModuleList(
-            EulerInteraction(a, b, dim, config) for a, b in zip(counts, counts[1:], strict=False)
+            EulerInteraction(a, b, dim, config) for a, b in pairwise(counts)
         )
         self.logit = linear(counts[-1] * dim, 1)
 

@@ -27,7 +27,10 @@ class BookError(CtrnbError):
 
 
 def build_book(
-    profile: str = "quick", parameters: Mapping[str, Any] | None = None, out: Path | None = None, root: Path | None = None
+    profile: str = "quick",
+    parameters: Mapping[str, Any] | None = None,
+    out: Path | None = None,
+    root: Path | None = None,
 ) -> Path:
     """Execute every chapter, compile the book and return the path of its first page.
 
@@ -89,9 +92,7 @@ def digest_of(root: Path, patterns: tuple[str, ...]) -> str:
     return digest.hexdigest()
 
 
-def execute(
-    chapter: Chapter, parameters: dict[str, Any], root: Path, folder: Path, package: str
-) -> tuple[Path, bool]:
+def execute(chapter: Chapter, parameters: dict[str, Any], root: Path, folder: Path, package: str) -> tuple[Path, bool]:
     """Return the executed notebook of a chapter, and whether it was executed now.
 
     Raises:

@@ -106,12 +106,16 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
     ``verdict`` is decided by the intervals over test users, averaged over seeds: improved, worse, or no significant
     change.
     """
-    columns = [name for name in (*METRICS, "delta", "delta_low", "delta_high", "gain", "gain_low", "gain_high") if name in rows]
+    columns = [
+        name for name in (*METRICS, "delta", "delta_low", "delta_high", "gain", "gain_low", "gain_high") if name in rows
+    ]
     table = rows.groupby(["model_name", "tier_name"], sort=False)[columns].mean().reset_index()
     base = table[table["tier_name"] == "Base"].set_index("model_name")["auc"]
     table["change_percent"] = 100 * (table["auc"] / table["model_name"].map(base) - 1)
     if "delta" in table:
-        table["verdict"] = [verdict(low, high) for low, high in zip(table["delta_low"], table["delta_high"], strict=True)]
+        table["verdict"] = [
+            verdict(low, high) for low, high in zip(table["delta_low"], table["delta_high"], strict=True)
+        ]
     return table
 
 
@@ -288,5 +292,3 @@ def provenance(rows: pd.DataFrame) -> str:
         f"torch {', '.join(rows['torch'].unique())}",
     ]
     return "; ".join(parts)
-
-

@@ -23,9 +23,7 @@ def printed_bound(degree: np.ndarray | float, weight: np.ndarray, activation_con
     return activation_constant * np.linalg.norm(weight) * np.sqrt(1 + 1 / np.asarray(degree, np.float64))
 
 
-def per_node_constant(
-    degree: np.ndarray | float, weight: np.ndarray, activation_constant: float = 1.0
-) -> np.ndarray:
+def per_node_constant(degree: np.ndarray | float, weight: np.ndarray, activation_constant: float = 1.0) -> np.ndarray:
     """Return L_sigma ||W||_2 sqrt(1 + 1/k_i): exact per node for a linear activation, a bound for any other."""
     return activation_constant * np.linalg.norm(weight, 2) * np.sqrt(1 + 1 / np.asarray(degree, np.float64))
 

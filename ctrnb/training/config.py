@@ -62,7 +62,9 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         if self.batch_size < 0:
-            raise ConfigError(f"TrainingConfig.batch_size={self.batch_size}: it must be at least 1, or 0 for automatic.")
+            raise ConfigError(
+                f"TrainingConfig.batch_size={self.batch_size}: it must be at least 1, or 0 for automatic."
+            )
         for name in ("epochs", "patience"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"TrainingConfig.{name}={getattr(self, name)}: it must be at least 1.")
@@ -155,5 +157,3 @@ def automatic_batch_size(interactions: int) -> int:
 def for_budget(training: TrainingConfig, epochs: int) -> TrainingConfig:
     """Return ``training`` spending exactly ``epochs`` epochs, with no early stop."""
     return replace(training, epochs=epochs, patience=epochs)
-
-

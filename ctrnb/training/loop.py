@@ -169,8 +169,6 @@ def predict(network: CTRNetwork, batches: Batches) -> np.ndarray:
     nodes = network.ids.nodes()
     logits = [
         network.model(network.embed(user, item, nodes))
-        for user, item in zip(
-            batches.user.split(EVALUATION_BATCH), batches.item.split(EVALUATION_BATCH), strict=True
-        )
+        for user, item in zip(batches.user.split(EVALUATION_BATCH), batches.item.split(EVALUATION_BATCH), strict=True)
     ]
     return torch.sigmoid(torch.cat(logits)).cpu().numpy()

@@ -16,7 +16,9 @@ def test_a_chapter_is_a_notebook_without_logic_of_its_own(chapter) -> None:
     code = [cell for cell in jupytext.read(chapter.source).cells if cell.cell_type == "code"]
     assert "parameters" in code[0].metadata["tags"] and chapter.parameters
     for cell in code:
-        defined = [n for n in ast.walk(ast.parse(cell.source)) if isinstance(n, (ast.FunctionDef, ast.ClassDef, ast.Lambda))]
+        defined = [
+            n for n in ast.walk(ast.parse(cell.source)) if isinstance(n, (ast.FunctionDef, ast.ClassDef, ast.Lambda))
+        ]
         assert not defined
     assert any(isinstance(n, ast.Assert) for n in ast.walk(ast.parse(code[-1].source))), "it ends in a check"
 

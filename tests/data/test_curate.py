@@ -47,7 +47,9 @@ def test_an_empty_core_says_why() -> None:
         curate(generate(SyntheticConfig(users=50, items=40, density=0.2)), Curation(k=500))
 
 
-@pytest.mark.parametrize("bad", [{"k": 0}, {"seed": -1}, {"fractions": (0.5, 0.5, 0.5)}, {"fractions": (1.0, 0.0, 0.0)}])
+@pytest.mark.parametrize(
+    "bad", [{"k": 0}, {"seed": -1}, {"fractions": (0.5, 0.5, 0.5)}, {"fractions": (1.0, 0.0, 0.0)}]
+)
 def test_impossible_curations_are_refused(bad: dict) -> None:
     with pytest.raises(ConfigError):
         Curation(**bad)
@@ -130,7 +132,9 @@ def test_no_validation_or_test_pair_is_an_edge(small, edges: str) -> None:
     linked = set(zip(graph.user.tolist(), graph.item.tolist(), strict=True))
     rows = np.flatnonzero(small.split != 0)
     pairs = zip(
-        small.user_side.id_code[small.user[rows]].tolist(), small.item_side.id_code[small.item[rows]].tolist(), strict=True
+        small.user_side.id_code[small.user[rows]].tolist(),
+        small.item_side.id_code[small.item[rows]].tolist(),
+        strict=True,
     )
     assert linked and not linked & set(pairs)
     assert graph.degree_user[0] == graph.degree_item[0] == 0

@@ -102,7 +102,14 @@ REVIEW_LINES = [
     {"user_id": "bób", "business_id": "bar", "stars": 4.0, "date": "2018-06-05 00:00:00"},
 ]
 BUSINESS_LINES = [
-    {"business_id": "café", "name": "Café Ünïcode", "city": "Montréal", "state": "QC", "stars": 4.5, "categories": "Coffee & Tea, Food"},
+    {
+        "business_id": "café",
+        "name": "Café Ünïcode",
+        "city": "Montréal",
+        "state": "QC",
+        "stars": 4.5,
+        "categories": "Coffee & Tea, Food",
+    },
     {"business_id": "bar", "name": "Bar", "city": "Tampa", "state": "FL", "stars": 3.0, "categories": None},
     {"business_id": "unseen", "name": "x", "city": "y", "state": "z", "categories": "w"},
 ]

@@ -76,7 +76,10 @@ def test_one_hop_by_hand() -> None:
 
 def test_zero_hops_are_the_table() -> None:
     graph = random_graph(1)
-    encoder, table = LightGCNEncoder(graph, 4, layers=0), TableEncoder(graph.num_users, graph.num_items, 4, init_std=1.0)
+    encoder, table = (
+        LightGCNEncoder(graph, 4, layers=0),
+        TableEncoder(graph.num_users, graph.num_items, 4, init_std=1.0),
+    )
     table.load_state_dict(encoder.state_dict())
     user, item = torch.tensor([0, 3]), torch.tensor([5, 0])
     assert torch.equal(encoder(user, item), table(user, item))

@@ -75,7 +75,8 @@ def test_an_undefined_metric_is_none_with_its_reason() -> None:
 
 
 @pytest.mark.parametrize(
-    ("groups", "printed"), [((76.51, 79.91, 83.24), 11.30), ((77.02, 80.34, 83.50), 10.48), ((79.34, 78.52, 76.14), 2.77)]
+    ("groups", "printed"),
+    [((76.51, 79.91, 83.24), 11.30), ((77.02, 80.34, 83.50), 10.48), ((79.34, 78.52, 76.14), 2.77)],
 )
 def test_variance_agrees_with_table_4(groups: tuple[float, ...], printed: float) -> None:
     """Cells of Table 4 are rounded to 0.01, so the variance is known to about 0.05."""

@@ -11,7 +11,9 @@ FAST = {"training.epochs": 1}
 
 @pytest.fixture(scope="module")
 def rows(small, tmp_path_factory) -> pd.DataFrame:
-    return ex.compare_tiers(small, ["dcnv2"], overrides=FAST, runs=tmp_path_factory.mktemp("runs"), repeats=20).assign(k=3)
+    return ex.compare_tiers(small, ["dcnv2"], overrides=FAST, runs=tmp_path_factory.mktemp("runs"), repeats=20).assign(
+        k=3
+    )
 
 
 def test_one_row_a_training_with_intervals(rows: pd.DataFrame) -> None:
