@@ -3,6 +3,8 @@
 seaborn draws them; it knows tidy tables, confidence bands and a colour-blind palette.
 """
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -68,6 +70,9 @@ def dose_response(rows: pd.DataFrame, title: str) -> Figure:
     axis.set(
         xscale="log", xlabel="density, % of all pairs rated (log scale)", ylabel="change in test AUC, points of 0.01"
     )
+    ticks = sorted(shown["density_percent"].unique())
+    axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axis.set_xticks([], minor=True)
     axis.set_title(title)
     axis.legend(title="tier (band: 95 % over seeds)")
     return figure
@@ -76,17 +81,31 @@ def dose_response(rows: pd.DataFrame, title: str) -> Figure:
 def by_group(table: pd.DataFrame, column: str, label: str, title: str) -> Figure:
     """Draw one column of :func:`ctrnb.report.experiments.activity_table` by activity group, a panel a model."""
     shown = table[table["tier_name"] != "Base"]
-    grid = sns.catplot(
-        shown, x="group", y=column, hue="tier_name", col="model_name", col_wrap=3, kind="bar", height=2.8, aspect=1.0,
-        palette=TIER_COLOURS,
-    )  # fmt: skip
+    grid = catplot(
+        shown,
+        x="group",
+        y=column,
+        hue="tier_name",
+        col="model_name",
+        col_wrap=min(3, shown["model_name"].nunique()),
+        kind="bar",
+        height=2.6,
+        title=title,
+    )
     grid.set_axis_labels("activity of the user", label)
     grid.set_titles("{col_name}")
     for axis in grid.axes.flat:
         axis.axhline(0, color="0.3", lw=1)
-    grid.legend.set_title("tier")
-    grid.figure.suptitle(title)
     return grid.figure
+
+
+def catplot(table: pd.DataFrame, *, title: str, **options: Any) -> sns.FacetGrid:
+    """Return seaborn's grid of panels in the tiers' colours, with a title above it."""
+    with plt.rc_context({"figure.constrained_layout.use": False}):  # the grid lays its panels out itself
+        grid = sns.catplot(table, palette=TIER_COLOURS, **options)
+    grid.legend.set_title("tier")
+    grid.figure.suptitle(title, y=1.03)
+    return grid
 
 
 def bound_by_degree(table: pd.DataFrame, title: str) -> Figure:
@@ -119,14 +138,21 @@ def pairs_by_supervision(rows: pd.DataFrame, title: str) -> Figure:
     shown["evaluated"] = shown["evaluated"].map({"auc": "all ratings", "auc_strong": "middle removed"})
     shown["trained"] = shown["training"] + "\nk = " + shown["k"].astype(str)
     keep = ~((shown["training"] == "middle removed") & (shown["evaluated"] == "all ratings"))
-    grid = sns.catplot(
-        shown[keep], x="trained", y="value", hue="tier_name", col="evaluated", kind="point", linestyle="none",
-        dodge=0.3, palette=TIER_COLOURS, height=3.4, aspect=1.0, errorbar=None,
-    )  # fmt: skip
+    grid = catplot(
+        shown[keep],
+        x="trained",
+        y="value",
+        hue="tier_name",
+        col="evaluated",
+        kind="point",
+        linestyle="none",
+        dodge=0.3,
+        height=3.4,
+        errorbar=None,
+        title=title,
+    )
     grid.set_axis_labels("", "test AUC")
     grid.set_titles("evaluated on {col_name}")
-    grid.legend.set_title("tier")
-    grid.figure.suptitle(title)
     return grid.figure
 
 
