@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ctrnb.data import BipartiteGraph, Curation, Encoded, Ratings, SyntheticConfig, curate, encode, generate, load
-from ctrnb.errors import ConfigError
+from ctrnb.errors import ConfigError, ParameterError
 from ctrnb.evaluation import activity_groups, group_thresholds, mci, variance_lmh
 from ctrnb.evaluation.groups import GROUPS
 from ctrnb.evaluation.statistics import bootstrap_users
@@ -53,7 +53,12 @@ def compare_tiers(
     Columns: those of a run's row, ``k`` left to the caller, and for every tier but Base the difference of its AUC to
     Base's on the same test interactions (``delta``, a fraction) with a 95 % interval over resampled test users
     (``delta_low``, ``delta_high``), and likewise ``gain`` over the control tier where that was trained.
+
+    Raises:
+        ParameterError: ``models`` is a text.
     """
+    if isinstance(models, str):
+        raise ParameterError(f"models={models!r} is a text: give a list; for papermill, -y 'models: [dcnv2]'.")
     store = RunStore(runs or runs_folder())
     test = encoded.rows("test")
     label, user = encoded.label[test], encoded.user[test]
