@@ -204,7 +204,7 @@ TABLE_8 = {
 }
 
 CORES = (3, 6, 10)
-CELL = re.compile(r"(?P<value>-|-?[\d.]+[KM]?)(?: \((?P<change>-?[\d.]+)\))?")
+CELL = re.compile(r"(?P<value>-?[\d.]+[KM]?|-)(?: \((?P<change>-?[\d.]+)\))?")
 STATISTICS = ("users", "interactions_per_user", "items", "interactions_per_item", "interactions", "density_percent")
 
 
@@ -213,14 +213,15 @@ def table(number: int) -> pd.DataFrame:
 
     Columns: table, dataset, k and, where the table has them, model, tier (Base, FT, TS), group (Table 4), statistic
     (Tables 1 and 7), trained and evaluated ("all" or "middle removed"), printed_mark; then printed, the cell's text,
-    value (AUC in percent, logloss in nats, or a count), and change_percent, the printed relative change to Base.
+    value (AUC in percent, logloss in nats, or a count; NaN for "-") and, but in Tables 1 and 7, change_percent, the printed
+    relative change to Base (NaN for Base).
 
     Raises:
         ParameterError: the paper has no such table.
     """
     if number not in READERS:
         raise ParameterError(f"the paper has tables 1 to {max(READERS)}: there is no table {number!r}.")
-    frame = pd.DataFrame(READERS[number]())
+    frame = pd.DataFrame(READERS[number]()).dropna(axis="columns", how="all")
     frame.insert(0, "table", number)
     return frame
 
@@ -228,8 +229,45 @@ def table(number: int) -> pd.DataFrame:
 def place(row: pd.Series) -> str:
     """Return where a row of :func:`table` stands in the paper, to name a cell in a sentence."""
     names = ("dataset", "k", "model", "group", "statistic", "tier", "trained", "evaluated")
-    named = [f"k = {row[name]}" if name == "k" else str(row[name]) for name in names if name in row and pd.notna(row[name])]
+    named = [
+        f"k = {row[name]}" if name == "k" else str(row[name]) for name in names if name in row and pd.notna(row[name])
+    ]
     return f"Table {row['table']}: {', '.join(named)}"
+
+
+def recomputed_statistics(number: int) -> pd.DataFrame:
+    """Return Table 1's or 7's averages and densities beside what their own counts give.
+
+    Columns: dataset, k, (trained,) statistic, printed (a number), possible_low and possible_high (from every count that would
+    be rounded as it is printed), agrees.
+    """
+    frame = table(number)
+    half = frame["printed"].map(half_unit)
+    frame = frame.assign(low=frame["value"] - half, high=frame["value"] + half)
+    keys = [name for name in ("dataset", "k", "trained") if name in frame]
+    wide = frame.pivot(index=keys, columns="statistic", values=["value", "low", "high"])
+    ratios = {
+        "interactions_per_user": ("interactions", "users", None),
+        "interactions_per_item": ("interactions", "items", None),
+        "density_percent": ("interactions", "users", "items"),
+    }
+    found = []
+    for statistic, (above, *below) in ratios.items():
+        below = [name for name in below if name]
+        scale = 100 if statistic == "density_percent" else 1
+        low = scale * wide["low"][above] / wide["high"][below].prod(axis=1)
+        high = scale * wide["high"][above] / wide["low"][below].prod(axis=1)
+        agrees = (wide["low"][statistic] <= high) & (wide["high"][statistic] >= low)
+        columns = {"printed": wide["value"][statistic], "possible_low": low, "possible_high": high, "agrees": agrees}
+        found.append(pd.DataFrame(columns).assign(statistic=statistic).reset_index())
+    return pd.concat(found, ignore_index=True)
+
+
+def half_unit(printed: str) -> float:
+    """Return half a unit of the last printed place of a number: 50 for "3.5K"."""
+    digits = printed.rstrip("KM")
+    places = len(digits.partition(".")[2])
+    return 0.5 * 10.0**-places * {"K": 1e3, "M": 1e6}.get(printed[-1], 1.0)
 
 
 def with_base(frame: pd.DataFrame) -> pd.DataFrame:
@@ -352,7 +390,13 @@ def table_8_rows() -> Iterator[dict]:
         for mark, line in zip("✓✗✓✗", lines, strict=True):
             for dataset, half in zip(DATASETS, line.split(" | "), strict=True):
                 k, rest = half.split(" ", 1)
-                keys = {"dataset": dataset, "k": int(k), "model": model, "trained": retained(mark), "printed_mark": mark}
+                keys = {
+                    "dataset": dataset,
+                    "k": int(k),
+                    "model": model,
+                    "trained": retained(mark),
+                    "printed_mark": mark,
+                }
                 for (evaluated, tier), cell in zip(columns, cells(rest), strict=True):
                     yield keys | {"evaluated": evaluated, "tier": tier} | cell
 
