@@ -6,7 +6,7 @@ from scipy import stats
 
 from ctrnb import paper
 from ctrnb.audit.claims import DOES_NOT_HOLD, HOLDS, Decision, Section
-from ctrnb.audit.rules import (  # fmt: skip
+from ctrnb.audit.rules import (
     HALF_CHANGE,
     all_cells,
     changes,

@@ -8,14 +8,14 @@ import pandas as pd
 from ctrnb import paper
 from ctrnb.audit.claims import Decision, Section
 from ctrnb.audit.density import effective, generally_benefits, proportional
-from ctrnb.audit.rules import HALF_CHANGE, changes, contrast, every, select, unchecked
-from ctrnb.audit.strategies import ft_better
-from ctrnb.audit.underserved import (  # fmt: skip
+from ctrnb.audit.effort import (
     condition_3,
     greatest_effort_everywhere,
     greatest_gain_everywhere,
-    variance_reduced_everywhere,
 )
+from ctrnb.audit.rules import HALF_CHANGE, changes, contrast, every, select, unchecked
+from ctrnb.audit.strategies import ft_better
+from ctrnb.audit.underserved import variance_reduced_everywhere
 
 ABSTRACT, INTRODUCTION, BACKGROUND = Section("Abstract"), Section("1"), Section("2")
 STABILITY, INTEGRATION = Section("3.1"), Section("3.2")

@@ -4,7 +4,7 @@ import pandas as pd
 
 from ctrnb import paper
 from ctrnb.audit.claims import DOES_NOT_HOLD, HOLDS, Decision, Section
-from ctrnb.audit.rules import (  # fmt: skip
+from ctrnb.audit.rules import (
     HALF_CHANGE,
     all_cells,
     allowed,
