@@ -265,7 +265,7 @@ def table(number: int) -> pd.DataFrame:
 
 def place(row: pd.Series) -> str:
     """Return where a row of :func:`table` stands in the paper, to name a cell in a sentence."""
-    names = {"dataset": "", "k": "k = ", "model": "", "group": "", "statistic": "", "tier": "", "trained": "trained on ", "evaluated": "evaluated on "}  # fmt: skip
+    names = {"dataset": "", "k": "k = ", "model": "", "group": "", "statistic": "", "tier": "", "trained": "trained: ", "evaluated": "evaluated: "}  # fmt: skip
     named = [f"{before}{row[name]}" for name, before in names.items() if name in row and pd.notna(row[name])]
     return f"Table {row['table']}: {', '.join(named)}"
 
