@@ -20,17 +20,18 @@ SECTIONS: tuple[Section, ...] = (
 CLAIMS: dict[str, Claim] = {claim.id: claim for section in SECTIONS for claim in section.claims}
 
 
-def audit_paper(section: str = "", verdicts: Iterable[str] = (), ids: Iterable[str] = ()) -> list[Finding]:
+def audit_paper(section: str | float = "", verdicts: Iterable[str] = (), ids: Iterable[str] = ()) -> list[Finding]:
     """Return the findings on the paper's claims, in the paper's order.
 
     Args:
-        section: only this one's, such as "4.2", "C.1" or "Abstract"; "" for all.
+        section: only this one's, such as "4.2", "C.1" or "Abstract"; "" for all. papermill reads 4.2 as a number, which is taken too.
         verdicts: only these; empty for all.
         ids: only these claims, such as "4.2/beneficial"; empty for all.
 
     Raises:
         ParameterError: an unknown section, verdict or id.
     """
+    section = str(section)
     wanted, chosen = known("verdict", verdicts, VERDICTS), known("claim", ids, CLAIMS)
     known("section", (section,) if section else (), [each.name for each in SECTIONS])
     claims = [

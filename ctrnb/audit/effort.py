@@ -134,7 +134,7 @@ def condition_3() -> Decision:
     """Decide condition (iii) on the cells of Table 4; the theory suite decides it in general."""
     pairs = pairs_of_equal_change()
     right = pairs["mci_1"] > pairs["mci_2"]
-    evidence = f"pairs of Table 4's cells with equal change whose lower baseline has the larger |MCI|: {int(right.sum())} of {len(pairs)}; refuted in general by ctrnb verify mci."
+    evidence = f"pairs of Table 4's cells with equal change whose lower baseline has the larger |MCI|: {int(right.sum())} of {len(pairs)}; decided in general by ctrnb verify mci."
     return Decision(
         HOLDS if right.all() else DOES_NOT_HOLD,
         evidence,

@@ -51,6 +51,7 @@ def test_rows_are_plain_and_counts_add_up(findings) -> None:
 
 def test_sections_verdicts_and_ids_choose_and_unknown_ones_are_refused() -> None:
     assert {found.section for found in audit.audit_paper(section="C.2")} == {"C.2"}
+    assert {found.section for found in audit.audit_paper(section=4.5)} == {"4.5"}, "as papermill's -p gives it"
     assert {found.verdict for found in audit.audit_paper("Table 1", verdicts=[TYPO])} == {TYPO}
     for bad in ({"section": "4.9"}, {"verdicts": ["hold"]}, {"ids": ["4.2/beneficia"]}):
         with pytest.raises(ParameterError, match="the audit knows no"):
