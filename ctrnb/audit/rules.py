@@ -41,10 +41,10 @@ def by_cell(frame: pd.DataFrame, column: str) -> pd.Series:
     return frame.dropna(subset=[column]).set_index([level for level in LEVELS if level in frame])[column]
 
 
-def changes(number: int, column: str = "change_percent", **where: object) -> pd.Series:
+def changes(number: int, column: str = "change_percent", /, **where: object) -> pd.Series:
     """Return a table's relative changes to Base in percent, as printed (exact to 0.005), by cell.
 
-    ``column="relative_percent"`` gives those that its rounded values give, ``"absolute"`` the changes in percent points.
+    ``"relative_percent"`` as column gives those that its rounded values give, ``"absolute"`` the changes in percent points.
     """
     return by_cell(select(paper.recomputed_changes(number), **where), column)
 

@@ -185,7 +185,7 @@ def ft_cost() -> Decision:
     return unchecked("no times, epochs or operations are given; FT's cost also includes the training of its Base.")
 
 
-def supervision_gap(column: str = "change_percent", **where: object) -> pd.Series:
+def supervision_gap(column: str = "change_percent", /, **where: object) -> pd.Series:
     """Return the absolute difference of a change between the two evaluations, in percent."""
     return contrast(changes(3, column, **where), "evaluated", "all", "middle removed").abs()
 
