@@ -35,9 +35,14 @@ class CTRNetwork(nn.Module):
         ids = self.ids(self.user_code[user], self.item_code[item], nodes)
         return torch.cat([ids, *self.user_fields(user), *self.item_fields(item)], dim=1)
 
-    def forward(self, user: Int[Tensor, " batch"], item: Int[Tensor, " batch"]) -> Float[Tensor, " batch"]:
-        """Return logits."""
-        return self.model(self.embed(user, item))
+    def forward(
+        self,
+        user: Int[Tensor, " batch"],
+        item: Int[Tensor, " batch"],
+        nodes: Float[Tensor, "node dim"] | None = None,
+    ) -> Float[Tensor, " batch"]:
+        """Return logits; ``nodes`` as in :meth:`embed`."""
+        return self.model(self.embed(user, item, nodes))
 
     def embedding_parameters(self) -> list[nn.Parameter]:
         """Return the embedding tables: what Equation 3's penalty on embeddings covers."""
