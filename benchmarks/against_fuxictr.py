@@ -12,7 +12,6 @@ categorical field in FuxiCTR's arm, which costs it less than the multi-valued fi
 
 import logging
 import tempfile
-import time
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +24,7 @@ from fuxictr.pytorch.layers import CrossNetV2, FeatureEmbedding, MLP_Block, Scal
 from fuxictr.pytorch.models import BaseModel
 from torch import Tensor, nn
 
-from benchmarks.common import PEER_SIZES, PEER_TRAINING, median_ratio, parser, report, take_turns, trainer, workload
+from benchmarks.common import PEER_SIZES, PEER_TRAINING, median_ratio, parser, rate, report, take_turns, trainer, workload
 from ctrnb.data import Encoded
 from ctrnb.models import EulerNet, EulerNetConfig
 from ctrnb.models import MODELS as OURS
@@ -226,13 +225,6 @@ def main() -> None:
                 )
                 print({key: round(value, 3) if isinstance(value, float) else value for key, value in found[-1].items()}, flush=True)
     report(found, given)
-
-
-def rate(samples: int, epoch: Callable[[], object]) -> float:
-    """Return samples a second of one call."""
-    start = time.perf_counter()
-    epoch()
-    return samples / (time.perf_counter() - start)
 
 
 def parameters(module: nn.Module) -> int:
