@@ -8,7 +8,7 @@ def main() -> None:
     """Write ``book/images/answer.png`` from ``book/results/ml-1m-k6.csv``."""
     ledger = measured("ml-1m-k6")
     if ledger is None:
-        raise SystemExit("book/results/ml-1m-k6.csv is missing: measure it by python -m ctrnb.report.measure.")
+        raise SystemExit("book/results/ml-1m-k6.csv is missing: measure it by ctrnb sweep book/studies/ml-1m-k6.toml.")
     path = book_root() / "book" / "images" / "answer.png"
     path.parent.mkdir(exist_ok=True)
     plots.style()
