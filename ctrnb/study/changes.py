@@ -30,44 +30,51 @@ METRICS = ("auc", "auc_strong", "logloss", "logloss_strong")
 LOWER_IS_BETTER = ("logloss", "logloss_strong")
 COMPARISONS = (("control", "base"), ("ft", "base"), ("ft", "control"), ("ft", "ts"), ("ts", "base"), ("ts", "control"))
 POWER, LEVEL = 0.8, 0.05
+NORMAL = 1e6  # degrees of freedom at which t is normal
 
 
 @dataclass(frozen=True)
-class Change:
-    """A mean with its uncertainty, as the module says. Fractions for AUC, nats for logloss."""
+class Estimate:
+    """A number with its standard error and the error's degrees of freedom."""
 
-    estimate: float
-    seeds: int
-    sd_seeds: float  # of the d_s; NaN for one seed
-    se_users: float
-    p_seeds: float  # the paired t-test over seeds; NaN for one seed
-
-    @property
-    def se(self) -> float:
-        """Standard error from users and seeds together."""
-        return float(np.hypot(self.se_users, 0.0 if self.seeds < 2 else self.sd_seeds / np.sqrt(self.seeds)))
-
-    @property
-    def df(self) -> float:
-        """Degrees of freedom of ``se``, at most 1e6 (where t is normal)."""
-        if self.seeds < 2 or self.sd_seeds == 0:
-            return 1e6
-        return float(min((self.seeds - 1) * (self.se / (self.sd_seeds / np.sqrt(self.seeds))) ** 4, 1e6))
+    value: float
+    se: float
+    df: float
 
     def interval(self, level: float = LEVEL) -> tuple[float, float]:
-        """Return the interval that holds the true change with probability 1 - level."""
+        """Return the interval that holds the true value with probability 1 - level."""
         margin = float(stats.t.ppf(1 - level / 2, self.df)) * self.se
-        return self.estimate - margin, self.estimate + margin
+        return self.value - margin, self.value + margin
 
     @property
     def p_value(self) -> float:
-        """Two-sided probability of a change this far from zero by chance."""
-        return float(2 * stats.t.sf(abs(self.estimate) / self.se, self.df)) if self.se else float(self.estimate == 0)
+        """Two-sided probability of a value this far from zero by chance."""
+        return float(2 * stats.t.sf(abs(self.value) / self.se, self.df)) if self.se else float(self.value == 0)
 
     @property
     def mde(self) -> float:
-        """The smallest true change found significant with 80 % probability."""
+        """The smallest true value found significant with 80 % probability."""
         return detectable(round(self.df, 2)) * self.se
+
+
+def combined(value: float, parts: Sequence[tuple[float, float]]) -> Estimate:
+    """Return an estimate whose variance is the sum of independent parts, (standard error, degrees of freedom) each.
+
+    Its degrees of freedom are Welch's and Satterthwaite's, at most NORMAL.
+    """
+    variances = np.array([se for se, _ in parts]) ** 2
+    share = float((variances**2 / [df for _, df in parts]).sum())
+    total = float(variances.sum())
+    return Estimate(value, float(np.sqrt(total)), min(total**2 / share, NORMAL) if share else NORMAL)
+
+
+def over_users_and_seeds(differences: np.ndarray, se_users: float) -> Estimate:
+    """Return the mean of the differences (seeds,) with the uncertainty that the module describes."""
+    n = len(differences)
+    parts = [(se_users, NORMAL)]
+    if n > 1:
+        parts.append((float(differences.std(ddof=1)) / np.sqrt(n), n - 1))
+    return combined(float(differences.mean()), parts)
 
 
 @cache
@@ -148,7 +155,8 @@ def changes(draws: Draws, tiers: Iterable[str]) -> list[dict]:
     """Return one row a metric and comparison, and one a metric and tier with ``reference`` empty: its level.
 
     Columns: metric, tier, reference, mean, reference_mean, change, change_percent, seeds, sd_seeds, t_low, t_high (over
-    seeds), p_seeds, users_low, users_high (over users), low, high, p_value (over both), mde, mde_percent, verdict.
+    seeds), p_seeds, users_low, users_high, se_users (over users), se, df, low, high, p_value (over both), mde,
+    mde_percent, verdict.
     """
     tiers = set(tiers)
     rows = []
@@ -172,33 +180,35 @@ def one_change(draws: Draws, metric: str, tier: str, reference: str, seeds: Sequ
     against, against_resampled = draws.of(metric, reference, seeds) if reference else (0 * values, 0 * resampled)
     difference, moved = values - against, (resampled - against_resampled).mean(axis=1)
     users_low, users_high = np.nanquantile(moved, [LEVEL / 2, 1 - LEVEL / 2])
-    several = len(seeds) > 1
-    over_seeds = paired_t(values, against) if several else None
-    change = Change(
-        float(difference.mean()), len(seeds), float(difference.std(ddof=1)) if several else np.nan,
-        float(np.nanstd(moved, ddof=1)), over_seeds.p_value if over_seeds else np.nan,
-    )  # fmt: skip
+    over_seeds = paired_t(values, against) if len(seeds) > 1 else None
+    change = over_users_and_seeds(difference, float(np.nanstd(moved, ddof=1)))
     low, high = change.interval()
     base = float(against.mean()) if reference else np.nan
-    return {
+    row = {
         "mean": float(values.mean()),
         "reference_mean": base,
-        "change": change.estimate,
-        "change_percent": 100 * change.estimate / base if reference else np.nan,
-        "seeds": change.seeds,
-        "sd_seeds": change.sd_seeds,
+        "change": change.value,
+        "change_percent": 100 * change.value / base,
+        "seeds": len(seeds),
+        "sd_seeds": float(difference.std(ddof=1)) if over_seeds else np.nan,
         "t_low": over_seeds.low if over_seeds else np.nan,
         "t_high": over_seeds.high if over_seeds else np.nan,
-        "p_seeds": change.p_seeds if reference else np.nan,
         "users_low": float(users_low),
         "users_high": float(users_high),
-        "se_users": change.se_users,
+        "se_users": float(np.nanstd(moved, ddof=1)),
+        "se": change.se,
+        "df": change.df,
         "low": low,
         "high": high,
-        "p_value": change.p_value if reference else np.nan,
-        "mde": change.mde if reference else np.nan,
-        "mde_percent": 100 * change.mde / base if reference else np.nan,
-        "verdict": verdict(low, high, metric) if reference else "",
+    }
+    if not reference:  # a level is not tested
+        return row | dict.fromkeys(("p_seeds", "p_value", "mde", "mde_percent"), np.nan) | {"verdict": ""}
+    return row | {
+        "p_seeds": over_seeds.p_value if over_seeds else np.nan,
+        "p_value": change.p_value,
+        "mde": change.mde,
+        "mde_percent": 100 * change.mde / base,
+        "verdict": verdict(low, high, metric),
     }
 
 
