@@ -173,3 +173,26 @@ def verdict_table(summary: pd.DataFrame) -> pd.DataFrame:
         }
     )
     return table.set_index(["model", "tier"])
+
+
+def claims_by_section(findings: pd.DataFrame, verdicts: list[str], title: str) -> Figure:
+    """Draw how many claims of each section have each verdict: columns section, verdict; counts stand in the bars."""
+    counts = pd.crosstab(findings["section"], findings["verdict"]).reindex(columns=verdicts, fill_value=0)
+    counts = counts.loc[list(dict.fromkeys(findings["section"]))]
+    figure, axis = plt.subplots(figsize=(5, 1.8 + 0.3 * len(counts)))
+    left = np.zeros(len(counts))
+    hatches = ("", "//", "xx", "..", "")
+    for verdict, hatch, colour in zip(verdicts, hatches, sns.color_palette("colorblind", len(verdicts)), strict=True):
+        bars = axis.barh(
+            counts.index, counts[verdict], left=left, label=verdict, color=colour, hatch=hatch, edgecolor="white"
+        )
+        labels = [str(value) if value else "" for value in counts[verdict]]
+        axis.bar_label(
+            bars, labels, label_type="center", fontsize=9, bbox={"fc": "white", "ec": "none", "pad": 0.6, "alpha": 0.85}
+        )
+        left += counts[verdict].to_numpy()
+    axis.set(xlabel="claims", ylabel="section", title=title)
+    axis.invert_yaxis()
+    axis.grid(axis="y", visible=False)
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return figure

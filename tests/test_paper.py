@@ -139,7 +139,7 @@ def test_activity_groups_hold_what_figure_5_is_drawn_from() -> None:
 
 
 def test_a_cell_is_named_by_its_place() -> None:
-    assert paper.place(paper.table(4).iloc[0]) == "Table 4: ML-1M, k = 6, DCNV2, Overall, Base, all"
+    assert paper.place(paper.table(4).iloc[0]) == "Table 4: ML-1M, k = 6, DCNV2, Overall, Base, evaluated: all"
 
 
 def test_an_unknown_table_is_refused() -> None:

@@ -33,13 +33,15 @@ class FieldEncoder(nn.Module):
         self.numeric_weight = embedding_rows(side.numeric.shape[1], dim, std=init_std)
         self.numeric_bias = embedding_rows(side.numeric.shape[1], dim, std=init_std)
 
-    def forward(self, rows: Int[Tensor, " batch"]) -> Float[Tensor, "batch field dim"]:
-        """Return the fields of the users (or items) in ``rows``."""
-        parts = [nn.functional.embedding(self.codes[rows], self.categorical)]
+    def forward(self, rows: Int[Tensor, " batch"]) -> list[Float[Tensor, "batch field dim"]]:
+        """Return the fields of the users (or items) in ``rows``, in parts that the caller lays end to end."""
+        parts = []
+        if self.codes.shape[1]:
+            parts.append(nn.functional.embedding(self.codes[rows], self.categorical))
         for number, table in enumerate(self.tags):
             codes, share = getattr(self, f"tag_codes_{number}")[rows], getattr(self, f"tag_share_{number}")[rows]
             summed = nn.functional.embedding(codes, table, padding_idx=0).sum(dim=1)
             parts.append((summed * share[:, None])[:, None])
         if self.numeric.shape[1]:
             parts.append(self.numeric[rows][..., None] * self.numeric_weight + self.numeric_bias)
-        return torch.cat(parts, dim=1)
+        return parts

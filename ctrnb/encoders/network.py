@@ -33,7 +33,7 @@ class CTRNetwork(nn.Module):
     ) -> Float[Tensor, "batch field dim"]:
         """Return every field's embedding, user ID and item ID first; ``user`` and ``item`` are row numbers."""
         ids = self.ids(self.user_code[user], self.item_code[item], nodes)
-        return torch.cat([ids, self.user_fields(user), self.item_fields(item)], dim=1)
+        return torch.cat([ids, *self.user_fields(user), *self.item_fields(item)], dim=1)
 
     def forward(self, user: Int[Tensor, " batch"], item: Int[Tensor, " batch"]) -> Float[Tensor, " batch"]:
         """Return logits."""

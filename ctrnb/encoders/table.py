@@ -37,4 +37,4 @@ class TableEncoder(nn.Module):
     ) -> Float[Tensor, "batch 2 dim"]:
         """Return user and item embeddings; ``nodes`` spares a second :meth:`nodes` where it is at hand."""
         nodes = self.nodes() if nodes is None else nodes
-        return torch.stack([nodes[user], nodes[self.num_users + item]], dim=1)
+        return nn.functional.embedding(torch.stack([user, self.num_users + item], dim=1), nodes)

@@ -42,10 +42,16 @@ class LogarithmicTransformation(nn.Module):
         self.exp_norm = nn.BatchNorm1d(neurons)
         self.powers = linear(num_fields, neurons)
 
-    def forward(self, fields: Float[Tensor, "batch field dim"]) -> Float[Tensor, "batch neurons dim"]:
-        logarithms = self.log_norm(torch.log(fields.abs().clamp(min=self.smallest)))
-        combined = in_float32(self.powers(logarithms.transpose(1, 2)))
-        return self.exp_norm(torch.exp(combined.clamp(max=20.0)).transpose(1, 2))  # the clamp keeps float32 finite
+    def forward(self, fields: Float[Tensor, "batch field dim"]) -> Float[Tensor, "batch width"]:
+        """Return the neurons entry by entry, width = dim * neurons.
+
+        Each of an example's ``dim`` entries is a row here, so that fields and neurons come last: batch normalisation
+        over the last of two axes is several times faster than over the middle of three.
+        """
+        logarithms = torch.log(fields.abs().clamp(min=self.smallest)).transpose(1, 2).flatten(end_dim=1)
+        combined = in_float32(self.powers(self.log_norm(logarithms)))
+        neurons = self.exp_norm(torch.exp(combined.clamp(max=20.0)))  # the clamp keeps float32 finite
+        return neurons.unflatten(0, fields.shape[::2]).flatten(start_dim=1)
 
 
 class AFN(nn.Module):
@@ -72,7 +78,7 @@ class AFN(nn.Module):
 
     def forward(self, fields: Float[Tensor, "batch field dim"]) -> Float[Tensor, " batch"]:
         """Return logits."""
-        logits = self.deep(self.logarithmic(fields).flatten(start_dim=1))
+        logits = self.deep(self.logarithmic(fields))
         if self.ensemble is not None:
             logits = logits + self.ensemble(fields.flatten(start_dim=1))
         return logits.squeeze(-1)

@@ -47,15 +47,15 @@ class InteractingLayer(nn.Module):
     def __init__(self, inputs: int, outputs: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.outputs = outputs
-        self.project = linear(inputs, 4 * outputs, bias=False)  # query, key, value and residual in one product
+        self.query, self.key, self.value, self.residual = (linear(inputs, outputs, bias=False) for _ in range(4))
 
     def forward(self, fields: Float[Tensor, "batch field inputs"]) -> Float[Tensor, "batch field outputs"]:
-        query, key, value, residual = self.project(fields).split(self.outputs, dim=-1)
-        query, key, value = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in (query, key, value))
+        query, key, value = (
+            layer(fields).unflatten(-1, (self.heads, -1)).transpose(1, 2) for layer in (self.query, self.key, self.value)
+        )
         weights = torch.softmax(query @ key.transpose(-1, -2), dim=-1)  # (batch, head, field, field), Eq. (5)
         attended = (weights.to(value.dtype) @ value).transpose(1, 2).flatten(start_dim=2)
-        return torch.relu(attended + residual)  # Eq. (8)
+        return torch.relu(attended + self.residual(fields))  # Eq. (8)
 
 
 class AutoInt(nn.Module):

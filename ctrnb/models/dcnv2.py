@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ctrnb.models.checks import require_positive, require_probability, require_widths
-from ctrnb.models.layers import linear, mlp
+from ctrnb.models.layers import Readout, linear, mlp
 
 
 @dataclass(frozen=True)
@@ -64,11 +64,11 @@ class DCNv2(nn.Module):
             for _ in range(config.cross_layers)
         )
         self.deep = mlp(width, config.hidden, dropout=config.dropout)
-        self.logit = linear(width + config.hidden[-1], 1)
+        self.logit = Readout(width, config.hidden[-1])
 
     def forward(self, fields: Float[Tensor, "batch field dim"]) -> Float[Tensor, " batch"]:
         """Return logits."""
         x0 = x = fields.flatten(start_dim=1)
         for layer in self.cross:
-            x = x0 * layer(x) + x  # Eq. (1)
-        return self.logit(torch.cat([x, self.deep(x0).to(x.dtype)], dim=-1)).squeeze(-1)
+            x = torch.addcmul(x, x0, layer(x))  # Eq. (1)
+        return self.logit(x, self.deep(x0))

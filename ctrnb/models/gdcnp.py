@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ctrnb.models.checks import require_positive, require_probability, require_widths
-from ctrnb.models.layers import linear, mlp
+from ctrnb.models.layers import Readout, linear, mlp
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,11 @@ class GDCNP(nn.Module):
         self.cross = nn.ModuleList(linear(width, width) for _ in range(config.cross_layers))
         self.gate = nn.ModuleList(linear(width, width, bias=False) for _ in range(config.cross_layers))
         self.deep = mlp(width, config.hidden, dropout=config.dropout)
-        self.logit = linear(width + config.hidden[-1], 1)
+        self.logit = Readout(width, config.hidden[-1])
 
     def forward(self, fields: Float[Tensor, "batch field dim"]) -> Float[Tensor, " batch"]:
         """Return logits."""
         c0 = c = fields.flatten(start_dim=1)
         for cross, gate in zip(self.cross, self.gate, strict=True):
-            c = c0 * cross(c) * torch.sigmoid(gate(c)) + c  # Eq. (4)
-        return self.logit(torch.cat([c, self.deep(c0).to(c.dtype)], dim=-1)).squeeze(-1)
+            c = torch.addcmul(c, c0, cross(c) * torch.sigmoid(gate(c)))  # Eq. (4)
+        return self.logit(c, self.deep(c0))

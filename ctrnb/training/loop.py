@@ -46,33 +46,81 @@ class Batches:
         return self.user[order], self.item[order], self.label[order]
 
 
-def fit(
-    network: CTRNetwork,
-    encoded: Encoded,
-    config: TrainingConfig,
-    *,
-    precision: str,
-    generator: torch.Generator,
-    progress: Progress | None = None,
-) -> Fit:
-    """Train ``network`` in place and return the epoch with the best validation AUC.
+class Trainer:
+    """A training in progress: a network, its optimizer and the training part, all on one device.
+
+    The training part lies in memory as tensors; a batch is a slice of the epoch's permutation. No DataLoader: fetching
+    examples one by one and collating them takes longer than training on them.
 
     Args:
+        precision: fp32, or bf16 for the rating function under autocast.
         generator: a CPU generator that orders the batches.
+    """
+
+    def __init__(
+        self, network: CTRNetwork, encoded: Encoded, config: TrainingConfig, *, precision: str,
+        generator: torch.Generator,
+    ) -> None:  # fmt: skip
+        self.network, self.config, self.precision, self.generator = network, config, precision, generator
+        self.device = next(network.parameters()).device
+        self.train = Batches(encoded, "train", self.device)
+        self.weights = [weight for weight in network.parameters() if weight.numel()]
+        self.optimizer = torch.optim.AdamW(
+            self.weights, lr=config.learning_rate, betas=(config.beta1, config.beta2),
+            weight_decay=config.weight_decay, fused=True,
+        )  # fmt: skip
+        self.penalties = penalised(network, config)
+
+    def epoch(self, progress: Callable[[float], None] | None = None) -> Tensor:
+        """Take one step a batch over the training part in random order; return each batch's mean loss."""
+        self.network.train()
+        user, item, label = self.train.shuffled(self.generator)
+        starts = range(0, len(self.train), self.config.batch_size)
+        losses = torch.empty(len(starts), device=self.device)
+        for number, start in enumerate(starts):
+            batch = slice(start, start + self.config.batch_size)
+            losses[number] = self.step(user[batch], item[batch], label[batch])
+            if progress is not None and number % 16 == 0:
+                progress(start / len(self.train))
+        return losses
+
+    def step(self, user: Tensor, item: Tensor, label: Tensor) -> Tensor:
+        """Take one step on a batch and return its mean loss, detached."""
+        self.optimizer.zero_grad(set_to_none=True)
+        fields = self.network.embed(user, item)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
+            logits = self.network.model(fields)
+        loss = nn.functional.binary_cross_entropy_with_logits(logits.float(), label)
+        loss.backward()
+        for weight, coefficient in self.penalties:  # the gradient of lambda ||w||^2 is 2 lambda w
+            weight.grad.add_(weight.detach(), alpha=2 * coefficient)
+        if self.config.grad_clip:
+            self.clip()
+        self.optimizer.step()
+        return loss.detach()
+
+    def clip(self) -> None:
+        """Scale the gradient down to the norm ``grad_clip``; on a CPU it is only touched where it is longer."""
+        gradients = [weight.grad for weight in self.weights if weight.grad is not None]
+        norm = nn.utils.get_total_norm(gradients, foreach=True)
+        if self.device.type != "cpu" or norm > self.config.grad_clip:
+            nn.utils.clip_grads_with_norm_(self.weights, self.config.grad_clip, norm, foreach=True)
+
+
+def fit(trainer: Trainer, encoded: Encoded, *, progress: Progress | None = None) -> Fit:
+    """Train until validation AUC stalls and return the epoch where it was best; the network is left at the last one.
 
     Raises:
         RunError: the loss of a batch is not finite; epoch and batch are named.
     """
-    device = next(network.parameters()).device
-    train, valid = Batches(encoded, "train", device), Batches(encoded, "valid", device)
-    optimizer = make_optimizer(network, config)
-    penalties = penalised(network, config)
+    network, config = trainer.network, trainer.config
+    valid = Batches(encoded, "valid", trainer.device)
     result = Fit(state={}, best_epoch=0)
     best, stale = -np.inf, 0
     for epoch in range(1, config.epochs + 1):
         start = time.perf_counter()
         report = None if progress is None else (lambda done, e=epoch, b=best: progress(e, done, max(b, 0.0) or None))
-        losses = train_epoch(network, train, optimizer, penalties, config, precision, generator, report)
+        losses = trainer.epoch(report)
         raise_unless_finite(losses, epoch)  # the first look at the losses: it waits for the device
         seconds = time.perf_counter() - start
         label, probability = valid.label.cpu().numpy(), predict(network, valid)
@@ -83,7 +131,7 @@ def fit(
                 "train_loss": losses.mean().item(),
                 "valid_auc": valid_auc,
                 "valid_logloss": logloss(label, probability),
-                "learning_rate": optimizer.param_groups[0]["lr"],
+                "learning_rate": trainer.optimizer.param_groups[0]["lr"],
                 "seconds": seconds,
             }
         )
@@ -95,54 +143,9 @@ def fit(
         stale += 1
         if stale >= config.patience:
             break
-        for group in optimizer.param_groups:
+        for group in trainer.optimizer.param_groups:
             group["lr"] *= config.lr_decay
     return result
-
-
-def train_epoch(
-    network: CTRNetwork,
-    train: Batches,
-    optimizer: torch.optim.Optimizer,
-    penalties: list[tuple[Tensor, float]],
-    config: TrainingConfig,
-    precision: str,
-    generator: torch.Generator,
-    progress: Callable[[float], None] | None,
-) -> Tensor:
-    """Take one step a batch over the training part in random order; return each batch's mean loss."""
-    network.train()
-    user, item, label = train.shuffled(generator)
-    starts = range(0, len(train), config.batch_size)
-    losses = torch.empty(len(starts), device=label.device)
-    for number, start in enumerate(starts):
-        batch = slice(start, start + config.batch_size)
-        optimizer.zero_grad(set_to_none=True)
-        fields = network.embed(user[batch], item[batch])
-        with torch.autocast(label.device.type, torch.bfloat16, enabled=precision == "bf16"):
-            logits = network.model(fields)
-        loss = nn.functional.binary_cross_entropy_with_logits(logits.float(), label[batch])
-        loss.backward()
-        for weight, coefficient in penalties:  # the gradient of lambda ||w||^2 is 2 lambda w
-            weight.grad.add_(weight.detach(), alpha=2 * coefficient)
-        if config.grad_clip:
-            nn.utils.clip_grad_norm_(network.parameters(), config.grad_clip, foreach=True)
-        optimizer.step()
-        losses[number] = loss.detach()
-        if progress is not None and number % 16 == 0:
-            progress(start / len(train))
-    return losses
-
-
-def make_optimizer(network: CTRNetwork, config: TrainingConfig) -> torch.optim.Optimizer:
-    """Return AdamW, its update fused into one kernel."""
-    return torch.optim.AdamW(
-        network.parameters(),
-        lr=config.learning_rate,
-        betas=(config.beta1, config.beta2),
-        weight_decay=config.weight_decay,
-        fused=True,
-    )
 
 
 def penalised(network: CTRNetwork, config: TrainingConfig) -> list[tuple[Tensor, float]]:

@@ -31,7 +31,7 @@ from ctrnb.evaluation.groups import activity_groups, evaluate
 from ctrnb.models import make_model
 from ctrnb.training.config import EncoderConfig, Specification, automatic_batch_size, for_budget, settings
 from ctrnb.training.device import device_name, peak_memory_mb, pick_device, pick_precision
-from ctrnb.training.loop import Batches, Fit, Progress, fit, predict
+from ctrnb.training.loop import Batches, Fit, Progress, Trainer, fit, predict
 from ctrnb.training.store import RunResult, RunStore
 
 
@@ -99,7 +99,8 @@ def train(
             network.load_state_dict(start.state)
         network.to(place)
         generator = torch.Generator().manual_seed(seed)
-        outcome = fit(network, encoded, training, precision=precision, generator=generator, progress=progress)
+        trainer = Trainer(network, encoded, training, precision=precision, generator=generator)
+        outcome = fit(trainer, encoded, progress=progress)
         network.load_state_dict(outcome.state)
         probabilities = predict(network, Batches(encoded, "test", place))
     row = describe(specification, encoded, network, outcome, probabilities)

@@ -108,7 +108,7 @@ def test_impossible_depths_are_refused(bad: dict) -> None:
 def test_field_embeddings_by_hand(small) -> None:
     encoder, side = FieldEncoder(small.item_side, 3, init_std=1.0), small.item_side
     rows = torch.tensor([4, 0, 4])
-    out = encoder(rows)
+    out = torch.cat(encoder(rows), dim=1)
     assert out.shape == (3, len(side.names), 3) and torch.equal(out[0], out[2])
     row = 4
     assert torch.equal(out[0, 0], encoder.categorical[side.categorical[row, 0]])

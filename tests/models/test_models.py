@@ -68,7 +68,7 @@ def test_dcnv2_by_hand() -> None:
             weight.zero_()
         model.cross[0].weight.copy_(torch.eye(2))
         model.cross[0].bias.fill_(1.0)
-        model.logit.weight[0, :2] = 1.0
+        model.logit.linear.weight[0, :2] = 1.0
     expected = 2 * (2 + 1) + 2 + 3 * (3 + 1) + 3
     assert model(torch.tensor([[[2.0, 3.0]]])).item() == pytest.approx(expected)
 
@@ -80,7 +80,7 @@ def test_gdcnp_gate_scales_each_cross() -> None:
         for weight in model.parameters():
             weight.zero_()
         model.cross[0].weight.copy_(torch.eye(2))
-        model.logit.weight[0, :2] = 1.0
+        model.logit.linear.weight[0, :2] = 1.0
     assert model(torch.tensor([[[2.0, 4.0]]])).item() == pytest.approx(2 * 2 / 2 + 2 + 4 * 4 / 2 + 4)
 
 
@@ -100,7 +100,7 @@ def test_attention_equals_torchs_multi_head_attention() -> None:
     torch.manual_seed(0)
     layer = InteractingLayer(6, 8, heads=2)
     reference = torch.nn.MultiheadAttention(8, 2, bias=False, batch_first=True, kdim=6, vdim=6)
-    query, key, value, residual = layer.project.weight.split(8)
+    query, key, value, residual = (each.weight for each in (layer.query, layer.key, layer.value, layer.residual))
     with torch.no_grad():
         reference.out_proj.weight.copy_(torch.eye(8))
         fields = torch.randn(3, 5, 6)
@@ -118,7 +118,7 @@ def test_a_logarithmic_neuron_is_a_product_of_powers() -> None:
         layer.powers.bias.zero_()
     fields = torch.tensor([[[2.0, 3.0], [3.0, -1.0], [4.0, 2.0]]])
     scale = np.sqrt(1 + 1e-5)  # of batch normalisation in evaluation, once for each logarithm
-    expected = torch.tensor([[[2 * 9 / 4, 3 * 1 / 2]]]) ** (1 / scale) / scale
+    expected = torch.tensor([[2 * 9 / 4, 3 * 1 / 2]]) ** (1 / scale) / scale
     assert torch.allclose(layer(fields), expected, atol=1e-4)
 
 

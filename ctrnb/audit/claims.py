@@ -1,0 +1,90 @@
+"""What a claim is, and what a verdict on it is."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+HOLDS = "holds"
+ON_AVERAGE = "holds on average only"
+DOES_NOT_HOLD = "does not hold"
+TYPO = "typo"
+UNCHECKED = "cannot be checked"
+VERDICTS = (HOLDS, ON_AVERAGE, DOES_NOT_HOLD, TYPO, UNCHECKED)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the paper's own numbers say of a claim.
+
+    Attributes:
+        verdict: one of :data:`VERDICTS`.
+        evidence: the computed numbers in a sentence, or why there are none.
+        method: the rule of :mod:`ctrnb.audit.rules` that decided.
+        cells: the deciding cells, by place and as printed; those against the claim where some are.
+    """
+
+    verdict: str
+    evidence: str
+    method: str
+    cells: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim of the paper's text: where it stands, in our words, and how it is decided."""
+
+    id: str
+    section: str
+    place: str
+    statement: str
+    decide: Callable[[], Decision]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One audited claim. ``source`` is the sentence's place, ``seconds`` what deciding it took."""
+
+    id: str
+    section: str
+    source: str
+    statement: str
+    verdict: str
+    method: str
+    evidence: str
+    cells: tuple[str, ...]
+    seconds: float
+
+
+@dataclass
+class Section:
+    """The claims of one section, declared by decorating the function that decides them."""
+
+    name: str
+    claims: list[Claim] = field(default_factory=list)
+
+    def claim(self, id: str, place: str, statement: str) -> Callable[[Callable[[], Decision]], Callable[[], Decision]]:
+        """Return a decorator that declares a claim decided by the function under it; a function may decide several."""
+
+        def declare(decide: Callable[[], Decision]) -> Callable[[], Decision]:
+            self.claims.append(Claim(f"{self.name}/{id}", self.name, place, statement, decide))
+            return decide
+
+        return declare
+
+
+def audit(claim: Claim) -> Finding:
+    """Return the finding on one claim."""
+    start = time.perf_counter()
+    found = claim.decide()
+    seconds = time.perf_counter() - start
+    return Finding(
+        claim.id, claim.section, f"{section_name(claim.section)}, {claim.place}", claim.statement, found.verdict,
+        found.method, found.evidence, found.cells, seconds,
+    )  # fmt: skip
+
+
+def section_name(section: str) -> str:
+    """Return a section as it is cited: "Section 4.2", "Appendix C.1", "Abstract"."""
+    if section[0].isdigit():
+        return f"Section {section}"
+    return f"Appendix {section}" if section[0] in "ABCDE" and section[1:2] in ("", ".") else section

@@ -1,0 +1,249 @@
+"""Section 4.4's MCI: its conditions on the cells of Table 4, and to whom effort goes (Figure 5)."""
+
+import numpy as np
+import pandas as pd
+
+from ctrnb import paper
+from ctrnb.audit.claims import DOES_NOT_HOLD, HOLDS, Decision
+from ctrnb.audit.rules import HALF_AUC, all_cells, changes, every, most, named, unchecked
+from ctrnb.audit.underserved import GROUPS, POLARISATION, STATED_LOWEST, UNDERSERVED, cells
+from ctrnb.evaluation import mci
+
+
+def groups() -> pd.DataFrame:
+    """Return :func:`ctrnb.paper.activity_groups` with MCI in nats and what rounding allows it to be off by."""
+    found = paper.activity_groups()
+    value = mci(found["base"] / 100, found["absolute"] / 100)
+    room = [(100 - found[name]) / HALF_AUC for name in ("base", "value")]
+    return found.assign(mci=value, slack=1 / room[0] + 1 / room[1])
+
+
+def by_group(column: str) -> pd.DataFrame:
+    """Return a column of :func:`groups` with a column a group, indexed by dataset, k, model, tier."""
+    return groups().pivot(index=["dataset", "k", "model", "tier"], columns="group", values=column)
+
+
+def underserved(wide: pd.DataFrame) -> tuple[pd.Series, pd.DataFrame]:
+    """Return the column of each row's under-served group, and the columns of the others."""
+    lowest = [STATED_LOWEST[dataset] for dataset in wide.index.get_level_values("dataset")]
+    own = pd.Series([row[name] for (_, row), name in zip(wide.iterrows(), lowest, strict=True)], wide.index)
+    others = wide.mask(np.array([[column == name for column in wide.columns] for name in lowest]))
+    return own, others
+
+
+def effort_margin(column: str = "mci") -> tuple[pd.Series, pd.Series]:
+    """Return the under-served group's value less the largest of the others, and what rounding allows."""
+    own, others = underserved(by_group(column))
+    slack = by_group("slack").max(axis=1) * 2 if column == "mci" else pd.Series(4 * HALF_AUC, own.index)
+    return own - others.max(axis=1), slack
+
+
+def greatest_effort(column: str = "mci", dataset: str | None = None) -> Decision:
+    """Decide whether the under-served group has the largest MCI (or change in AUC) of the three groups."""
+    margin, slack = effort_margin(column)
+    keep = margin.index.get_level_values("dataset").isin([dataset] if dataset else paper.DATASETS)
+    own = underserved(by_group(column))[0]
+    losing = int(((own < 0) & (margin > 0))[keep].sum())
+    what = f"models and tiers whose under-served group has the largest {'MCI' if column == 'mci' else 'change in AUC'}"
+    unit = "nats" if column == "mci" else "percent points"
+    note = f"in {losing} of these it is merely the smallest loss" if losing else ""
+    frame = cells(group=GROUPS, tier=("FT", "TS"))
+    return every(margin[keep], frame, what, unit=unit, slack=slack[keep], note=note)
+
+
+def greatest_effort_everywhere() -> Decision:
+    return greatest_effort()
+
+
+def greatest_gain_everywhere() -> Decision:
+    return greatest_effort("absolute")
+
+
+def pairs_of_equal_change() -> pd.DataFrame:
+    """Return pairs of Table 4's cells with the same printed change and other baselines, the lower baseline first."""
+    found = paper.with_base(cells(tier=("Base", "FT", "TS")))
+    found = found[found["group"] != "Var"].assign(change=lambda each: each["absolute"].round(6)).reset_index(drop=True)
+    both = found.merge(found, on="change", suffixes=("_1", "_2"))
+    both = both[(both["base_1"] < both["base_2"]) & (both["change"] != 0)]
+    for side in ("_1", "_2"):
+        both[f"mci{side}"] = np.abs(mci(both[f"base{side}"] / 100, both["change"] / 100))
+    return both.reset_index(drop=True)
+
+
+def named_pairs(pairs: pd.DataFrame, keep: pd.Series) -> tuple[str, ...]:
+    """Return the cells of pairs."""
+    keys = ["dataset", "k", "model", "tier", "group"]
+    sides = [pairs.loc[keep, [f"{key}_{side}" for key in keys]].set_axis(keys, axis=1) for side in (1, 2)]
+    return named(cells(), pd.MultiIndex.from_frame(pd.concat(sides)))
+
+
+@UNDERSERVED.claim("relative", "MCI, motivation", "Relative change makes a gain look larger where the baseline is low.")
+def relative_amplifies() -> Decision:
+    pairs = pairs_of_equal_change()
+    right = pairs["relative_percent_1"].abs() > pairs["relative_percent_2"].abs()
+    evidence = f"pairs of Table 4's cells with equal change whose lower baseline has the larger relative change: {int(right.sum())} of {len(pairs)}."
+    return Decision(
+        HOLDS if right.all() else DOES_NOT_HOLD,
+        evidence,
+        "every comparison",
+        named_pairs(pairs, right if right.all() else ~right),
+    )
+
+
+@UNDERSERVED.claim("sign", "Equation 10", "MCI has the sign of the change in AUC.")
+def sign() -> Decision:
+    found = groups().set_index(["dataset", "k", "model", "tier", "group"])
+    return every(np.sign(found["mci"]) == np.sign(found["absolute"]), cells(), "group changes whose MCI has their sign")
+
+
+@UNDERSERVED.claim("condition-1", "MCI, condition (i)", "At the same baseline a larger change has a larger MCI.")
+def condition_1() -> Decision:
+    change, cost = (
+        groups().pivot(index=["dataset", "k", "model", "group"], columns="tier", values=name)
+        for name in ("absolute", "mci")
+    )
+    margin = (cost["FT"] - cost["TS"]) * np.sign(change["FT"] - change["TS"])
+    margin = margin[change["FT"] != change["TS"]]
+    return every(
+        margin,
+        cells(),
+        "groups in which the tier with the larger change has the larger MCI",
+        unit="nats",
+        note="proof: ctrnb verify mci",
+    )
+
+
+@UNDERSERVED.claim(
+    "condition-2", "MCI, condition (ii)", "At the same new performance a lower baseline has a larger MCI."
+)
+def condition_2() -> Decision:
+    found = groups()
+    both = found.merge(found, on="value", suffixes=("_1", "_2"))
+    both = both[both["base_1"] < both["base_2"]].reset_index(drop=True)
+    right = both["mci_1"] > both["mci_2"]
+    evidence = f"pairs of Table 4's cells with equal new AUC for which it does: {int(right.sum())} of {len(both)}; proof: ctrnb verify mci."
+    return Decision(
+        HOLDS if right.all() else DOES_NOT_HOLD,
+        evidence,
+        "every comparison",
+        named_pairs(both, right if right.all() else ~right),
+    )
+
+
+def condition_3() -> Decision:
+    """Decide condition (iii) on the cells of Table 4; the theory suite decides it in general."""
+    pairs = pairs_of_equal_change()
+    right = pairs["mci_1"] > pairs["mci_2"]
+    evidence = f"pairs of Table 4's cells with equal change whose lower baseline has the larger |MCI|: {int(right.sum())} of {len(pairs)}; decided in general by ctrnb verify mci."
+    return Decision(
+        HOLDS if right.all() else DOES_NOT_HOLD,
+        evidence,
+        "every comparison",
+        named_pairs(pairs, right if right.all() else ~right),
+    )
+
+
+UNDERSERVED.claim(
+    "condition-3", "MCI, condition (iii)", "At the same change a lower baseline has a larger absolute MCI."
+)(condition_3)
+
+
+@UNDERSERVED.claim("dense-improves", "Figure 5", "On ML-1M both FT and TS improve every group.")
+def dense_improves() -> Decision:
+    found = groups().query("dataset == 'ML-1M'").set_index(["dataset", "k", "model", "tier", "group"])["absolute"]
+    return every(found, cells(), "group changes on ML-1M that are gains", unit="percent points", slack=2 * HALF_AUC)
+
+
+@UNDERSERVED.claim(
+    "dense-effort", "Figure 5", "On ML-1M models consistently spend most effort (MCI) on users of low activity."
+)
+def dense_effort() -> Decision:
+    return greatest_effort(dataset="ML-1M")
+
+
+@UNDERSERVED.claim("sparse-models", "Figure 5", "On Yelp2022 the effect of message passing depends on the model.")
+def sparse_models() -> Decision:
+    found = changes(4, dataset="Yelp2022", group="Overall")
+    told = ", ".join(
+        f"{model} {tier} {value:+.2f} %"
+        for (model, tier), value in found.groupby(level=["model", "tier"]).first().items()
+    )
+    both = (found > 0).any() and (found < 0).any()
+    return Decision(
+        HOLDS if both else DOES_NOT_HOLD,
+        f"{told}.",
+        "one case suffices",
+        all_cells(cells(dataset="Yelp2022", group="Overall", tier=("FT", "TS"))),
+    )
+
+
+@UNDERSERVED.claim(
+    "sparse-effort", "Figure 5", "On Yelp2022 gains mainly go with most effort on users of high activity."
+)
+def sparse_effort() -> Decision:
+    wide = by_group("mci").xs("Yelp2022", level="dataset", drop_level=False)
+    gaining = wide[(wide > 0).any(axis=1)]
+    own, others = underserved(gaining)
+    slack = by_group("slack").max(axis=1)[gaining.index] * 2
+    return most(
+        own - others.max(axis=1),
+        cells(group=GROUPS, tier=("FT", "TS")),
+        "models and tiers with a gain in some group whose High group has the largest MCI",
+        unit="nats",
+        slack=slack,
+    )
+
+
+@UNDERSERVED.claim(
+    "sparse-losses", "Figure 5", "Where message passing harms, the under-served lose least (smallest absolute MCI)."
+)
+def sparse_losses() -> Decision:
+    overall = changes(4, group="Overall")
+    harmed = overall[overall < 0].droplevel(["group", "evaluated"]).index
+    wide = by_group("mci").loc[harmed]
+    own, others = underserved(wide.abs())
+    lost = int((underserved(wide)[0] < 0).sum())
+    note = f"in {lost} of these the under-served group lost at all, so that many cases test it"
+    slack = by_group("slack").max(axis=1)[harmed] * 2
+    return every(
+        others.min(axis=1) - own,
+        cells(group=GROUPS, tier=("FT", "TS")),
+        "models and tiers with a lower overall AUC whose under-served group has the smallest |MCI|",
+        unit="nats",
+        slack=slack,
+        note=note,
+    )
+
+
+UNDERSERVED.claim(
+    "effort", "Impact on under-served groups", "Message passing gives under-served groups the larger effort."
+)(greatest_effort_everywhere)
+
+
+@UNDERSERVED.claim(
+    "mechanism",
+    "Impact on under-served groups",
+    "It does so by passing information from well represented users to under-served ones.",
+)
+def mechanism() -> Decision:
+    return unchecked("a mechanism; no table traces information between users.")
+
+
+@UNDERSERVED.claim("figure-4", "Figure 4", "The plot shows MCI for pairs of baseline and change.")
+def figure_4() -> Decision:
+    return unchecked("a drawing without printed values; the formula is audited above and by ctrnb verify mci.")
+
+
+@POLARISATION.claim("favoured", "paragraph 2", "The under-served groups' AUC gains the most.")
+def favoured() -> Decision:
+    return greatest_gain_everywhere()
+
+
+POLARISATION.claim(
+    "effort", "paragraph 2", "MCI shows that message passing gives under-served groups the larger effort."
+)(greatest_effort_everywhere)
+
+
+UNDERSERVED.claim("inherent", "Figure 5, conclusion", "FT and TS alike put the under-served first.")(
+    greatest_effort_everywhere
+)

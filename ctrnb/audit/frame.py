@@ -1,0 +1,254 @@
+"""Abstract, Sections 1 to 3, 5, the impact statement, and the appendices that hold no tables.
+
+Many repeat what a later section states with numbers; they are decided by the same function, in their own words.
+"""
+
+import pandas as pd
+
+from ctrnb import paper
+from ctrnb.audit.claims import Decision, Section
+from ctrnb.audit.density import effective, generally_benefits, proportional
+from ctrnb.audit.effort import (
+    condition_3,
+    greatest_effort_everywhere,
+    greatest_gain_everywhere,
+)
+from ctrnb.audit.rules import HALF_CHANGE, changes, contrast, every, select, unchecked
+from ctrnb.audit.strategies import ft_better
+from ctrnb.audit.underserved import variance_reduced_everywhere
+
+ABSTRACT, INTRODUCTION, BACKGROUND = Section("Abstract"), Section("1"), Section("2")
+STABILITY, INTEGRATION = Section("3.1"), Section("3.2")
+CONCLUSION, IMPACT = Section("5"), Section("Impact Statement")
+RELATED, BASELINES, PROOF, CONDITIONS = Section("A"), Section("B"), Section("D"), Section("E")
+
+
+def stable_when_dense(tiers: tuple[str, ...] = ("FT", "TS")) -> Decision:
+    """Decide whether a model's changes vary less over k on ML-1M: TS by Table 2, FT by Table 3."""
+    tables = {"TS": (2, {}), "FT": (3, {"evaluated": "all"})}
+    spreads, frames = [], []
+    for tier in tiers:
+        number, where = tables[tier]
+        spreads.append(changes(number, tier=tier, **where).groupby(level=["dataset", "model", "tier"]).std(ddof=1))
+        frames.append(select(paper.table(number), tier=tier, **where))
+    margin = contrast(pd.concat(spreads), "dataset", "Yelp2022", "ML-1M")
+    return every(
+        margin,
+        frames,
+        "models and tiers whose change varies less over k on ML-1M (standard deviation)",
+        unit="%",
+        slack=2 * HALF_CHANGE,
+    )
+
+
+def stable_ft() -> Decision:
+    """Decide whether FT's changes vary less over k than TS's, and on ML-1M less than on Yelp2022."""
+    spread = changes(3, evaluated="all").groupby(level=["dataset", "model", "tier"]).std(ddof=1)
+    return every(
+        contrast(spread, "tier", "TS", "FT"),
+        select(paper.table(3), tier=("FT", "TS"), evaluated="all"),
+        "datasets and models on which FT's change varies less over k than TS's",
+        unit="%",
+        slack=2 * HALF_CHANGE,
+    )
+
+
+def by_theory(suite: str, why: str) -> Decision:
+    """Return that no table bears on a mathematical statement, and which suite decides it."""
+    return unchecked(f"{why}; no table bears on it. Decided by ctrnb verify {suite}.")
+
+
+ABSTRACT.claim(
+    "density", "first insight", "The benefits of message passing grow in proportion to the dataset's density."
+)(proportional)
+ABSTRACT.claim(
+    "fine-tuning",
+    "second insight",
+    "Fine-tuning with message passing is more effective than training with it from scratch.",
+)(ft_better)
+ABSTRACT.claim("under-served", "third insight", "By MCI, message passing spends more effort on under-served users.")(
+    greatest_effort_everywhere
+)
+ABSTRACT.claim("effective", "findings", "Message passing is effective in improving CTR prediction.")(effective)
+
+
+@ABSTRACT.claim("polarisation", "last sentence", "Message passing may mitigate polarisation and foster equity.")
+def polarisation() -> Decision:
+    return unchecked("no outcome beyond AUC and logloss is measured.")
+
+
+INTRODUCTION.claim("stable", "experiments", "Message passing improves dense datasets more stably than sparse ones.")(
+    stable_when_dense
+)
+INTRODUCTION.claim(
+    "fine-tuning",
+    "experiments",
+    "Fine-tuning with message passing is more effective than training with it from scratch.",
+)(ft_better)
+INTRODUCTION.claim(
+    "under-served", "MCI", "Users with the lowest initial performance receive the greatest effort, at any activity."
+)(greatest_effort_everywhere)
+INTRODUCTION.claim("conditions", "MCI", "MCI meets its three conditions.")(condition_3)
+
+
+@INTRODUCTION.claim("demographics", "MCI", "They receive it whatever their demographic profile.")
+def demographics() -> Decision:
+    return unchecked("no result is split by a demographic field.")
+
+
+@INTRODUCTION.claim(
+    "lipschitz",
+    "stability",
+    "Message passing lowers the Lipschitz constant of the representation map and so makes it more stable.",
+)
+def introduction_lipschitz() -> Decision:
+    return by_theory("lipschitz", "a theorem")
+
+
+@INTRODUCTION.claim(
+    "isolate", "experiments", "Message passing in the embedding alone isolates the effect of connectivity."
+)
+def isolate() -> Decision:
+    return unchecked(
+        "FT also trains longer than Base and TS has another encoder from the start; no control without message passing is reported for either."
+    )
+
+
+@INTRODUCTION.claim("polarisation", "last sentence", "Message passing may mitigate polarisation.")
+def introduction_polarisation() -> Decision:
+    return polarisation()
+
+
+@BACKGROUND.claim(
+    "sensitivity", "Lipschitz constant", "A smaller Lipschitz constant indicates a lower sensitivity to the input."
+)
+def sensitivity() -> Decision:
+    return by_theory("lipschitz", "a definition")
+
+
+@STABILITY.claim("reduces", "opening of Section 3", "Connectivity reduces the Lipschitz constant of deep models.")
+def reduces() -> Decision:
+    return by_theory("lipschitz", "a theorem")
+
+
+@STABILITY.claim(
+    "theorem-1",
+    "Theorem 1",
+    "The map of all features has a Lipschitz constant of at most L_sigma ||W||_F sqrt(1 + 1/k_i) for any node i.",
+)
+def theorem_1() -> Decision:
+    return by_theory("lipschitz", "a theorem")
+
+
+@STABILITY.claim("insight", "Insight", "A higher degree lowers the Lipschitz constant and stabilises the output.")
+def insight() -> Decision:
+    return by_theory("lipschitz", "inferred from a bound; no sensitivity of a trained model is reported")
+
+
+@INTEGRATION.claim(
+    "lightgcn", "paragraph 2", "LightGCN's linear message passing has proven effective in recommendation."
+)
+def lightgcn() -> Decision:
+    return unchecked("cited from other work; no other encoder is measured here.")
+
+
+CONCLUSION.claim("stable", "experiments", "Message passing improves dense datasets more stably than sparse ones.")(
+    stable_when_dense
+)
+CONCLUSION.claim("stable-ft", "experiments", "That holds in fine-tuning above all.")(stable_ft)
+CONCLUSION.claim("benefits", "MCI", "Users with the lowest original performance receive the greatest benefits.")(
+    greatest_gain_everywhere
+)
+CONCLUSION.claim("effort", "MCI", "By MCI, message passing favours under-served groups.")(greatest_effort_everywhere)
+
+
+@CONCLUSION.claim("lipschitz", "theory", "Connectivity lowers a deep model's Lipschitz constant.")
+def conclusion_lipschitz() -> Decision:
+    return by_theory("lipschitz", "a theorem")
+
+
+IMPACT.claim("improves", "first", "Message passing leads to numerical improvements.")(generally_benefits)
+IMPACT.claim("disparities", "second", "Message passing reduces disparities across user groups.")(
+    variance_reduced_everywhere
+)
+
+
+@IMPACT.claim("bias", "second", "It does so by mitigating biases of the algorithm.")
+def bias() -> Decision:
+    return unchecked("a cause; no measure of bias is reported.")
+
+
+@IMPACT.claim("misinformation", "last", "It reduces echo chambers and the spread of misinformation.")
+def misinformation() -> Decision:
+    return unchecked("no outcome beyond AUC and logloss is measured.")
+
+
+@RELATED.claim(
+    "hyperspaces", "A.1", "Projecting features into set spaces makes interactions more efficient and complex."
+)
+def hyperspaces() -> Decision:
+    return unchecked("cited from other work; neither cost nor complexity is measured.")
+
+
+@RELATED.claim("followers", "A.2", "LightGCN improves on NGCF, and later work on LightGCN noticeably.")
+def followers() -> Decision:
+    return unchecked("cited from other work; none of these is measured.")
+
+
+@BASELINES.claim(
+    "efficiency", "DCNV2, FinalMLP", "DCNV2's low-rank crosses improve DCN's efficiency; FinalMLP is highly efficient."
+)
+def efficiency() -> Decision:
+    return unchecked("no times, parameters or operations are reported.")
+
+
+@BASELINES.claim(
+    "effectiveness",
+    "AutoInt, EulerNet, AFN",
+    "AutoInt's interactions are more effective; AFN captures low and high orders effectively.",
+)
+def effectiveness() -> Decision:
+    return unchecked("no ablation of a baseline is reported.")
+
+
+@BASELINES.claim("gdcnp", "GDCNP", "GDCNP refines features by graph-based connectivity.")
+def gdcnp() -> Decision:
+    return unchecked(
+        "a description without numbers, at odds with Section 4.1, which counts GDCNP among deep cross networks and Base as free of message passing; "
+        "the published model gates its crosses and takes no graph (ctrnb.models.gdcnp)."
+    )
+
+
+@BASELINES.claim("finalmlp", "FinalMLP", "FinalMLP is a light fully connected structure.")
+def finalmlp() -> Decision:
+    return unchecked("a description without numbers, at odds with Section 4.1, which cites FinalMLP for attention.")
+
+
+@PROOF.claim("jacobian", "Steps 1 to 3", "The Jacobian of one node's update has the stated blocks and norm.")
+def jacobian() -> Decision:
+    return by_theory("lipschitz", "a step of a proof")
+
+
+@PROOF.claim("diagonal", "Equations 16 and 17", "The Frobenius norm of the diagonal of derivatives is at most L_sigma.")
+def diagonal() -> Decision:
+    return by_theory("lipschitz", "a step of a proof")
+
+
+@PROOF.claim("whole-map", "Step 5", "One node's bound bounds the Lipschitz constant of the map of all nodes.")
+def whole_map() -> Decision:
+    return by_theory("lipschitz", "a step of a proof")
+
+
+@CONDITIONS.claim("equation-23", "Equation 23", "The difference of two MCI is the logarithm of the stated ratio.")
+def equation_23() -> Decision:
+    return by_theory("mci", "a step of a proof")
+
+
+CONDITIONS.claim("condition-3", "Cases 1 and 2", "At the same change a lower baseline has a larger absolute MCI.")(
+    condition_3
+)
+
+
+@CONDITIONS.claim("bounds", "Case 1", "The difference c (p_2 - p_1) lies between 0 and 1 for a gain.")
+def bounds() -> Decision:
+    return by_theory("mci", "a step of a proof")

@@ -1,0 +1,226 @@
+"""Section 4.1 and Tables 1 and 7: datasets, densities, models, protocol."""
+
+import pandas as pd
+
+from ctrnb import paper
+from ctrnb.audit.claims import DOES_NOT_HOLD, HOLDS, Decision, Section
+from ctrnb.audit.rules import all_cells, every, misprint, named, number, select, unchecked
+
+SETUP = Section("4.1")
+TABLE_1 = Section("Table 1")
+TABLE_7 = Section("Table 7")
+
+
+def statistic(name: str, source: int = 1) -> pd.Series:
+    """Return one statistic of Table 1, or of Table 7's full datasets, by dataset and k."""
+    frame = select(paper.table(source), statistic=name)
+    return (select(frame, trained="all") if "trained" in frame else frame).set_index(["dataset", "k"])["value"]
+
+
+def steps(series: pd.Series) -> pd.Series:
+    """Return the rise from each k to the next within a dataset, indexed by the later k."""
+    return series.sort_index().groupby(level="dataset").diff().dropna()
+
+
+@SETUP.claim("movielens", "Datasets", "MovieLens-1M holds about 1M ratings by 6K users of 4K movies.")
+def movielens() -> Decision:
+    found = select(paper.table(7), dataset="ML-1M", k=1)
+    words = {"interactions": "ratings", "users": "users", "items": "movies"}
+    values = found.set_index("statistic")["value"]
+    stated = pd.Series({name: paper.TEXT["4.1", f"MovieLens-1M {word}"] for name, word in words.items()})
+    agree = (values[stated.index] - stated.map(paper.number)).abs() <= stated.map(paper.half_unit)
+    counts = ", ".join(f"{values[name]:.0f} {word}" for name, word in words.items())
+    return every(
+        agree.rename_axis("statistic"), select(found, statistic=tuple(words)), "counts that round to the stated ones",
+        note=f"Table 7's 1-core has {counts}",
+    )  # fmt: skip
+
+
+@SETUP.claim("distinct", "Datasets", "The two datasets differ clearly in global density: ML-1M dense, Yelp2022 sparse.")
+def distinct() -> Decision:
+    density = statistic("density_percent")
+    sparse = density["Yelp2022"].max()
+    margin = select_level(density, "ML-1M") - sparse
+    ratio = density["ML-1M"].min() / sparse
+    cells = select(paper.table(1), statistic="density_percent")
+    return every(
+        margin, cells, "ML-1M's cores denser than Yelp2022's densest", unit="%", note=f"at least {ratio:.0f} times"
+    )
+
+
+def select_level(series: pd.Series, dataset: str) -> pd.Series:
+    """Return a dataset's part of a series by dataset and k, both levels kept."""
+    return series[series.index.get_level_values("dataset") == dataset]
+
+
+def k_raises_density() -> Decision:
+    cells = select(paper.table(1), statistic="density_percent")
+    return every(steps(statistic("density_percent")), cells, "rises in density from one k to the next", unit="%")
+
+
+SETUP.claim("k-density", "Datasets", "The larger k, the higher the density.")(k_raises_density)
+
+
+@SETUP.claim("k-local", "Datasets", "The larger k, the denser the data around a user and an item.")
+def k_raises_local_density() -> Decision:
+    names = ("interactions_per_user", "interactions_per_item")
+    cells = select(paper.table(1), statistic=names)
+    rises = pd.concat({name: steps(statistic(name)) / statistic(name) for name in names}, names=["statistic"])
+    return every(
+        100 * rises.dropna(), cells, "rises of the mean interactions a user or item from one k to the next", unit="%"
+    )
+
+
+@SETUP.claim(
+    "k-only-local",
+    "Datasets",
+    "Varying k within a dataset changes local density, as against the dataset's global density.",
+)
+def k_changes_global_density() -> Decision:
+    counts = {name: statistic(name, 1) for name in ("interactions", "users", "items")}
+    density = 100 * counts["interactions"] / counts["users"] / counts["items"]
+    printed = statistic("density_percent")
+    moved = printed.groupby(level="dataset").agg(lambda each: each.max() / each.min())
+    held = (printed.groupby(level="dataset").agg(lambda each: each.max() - each.min()) < 0.01).all()
+    yelp = density["Yelp2022"]
+    evidence = (
+        f"global density is multiplied by {moved['ML-1M']:.2f} on ML-1M and by {moved['Yelp2022']:.1f} on Yelp2022 "
+        f"({yelp.max() / yelp.min():.1f} by the counts), whose users fall from {counts['users']['Yelp2022'].max():.0f} "
+        f"to {counts['users']['Yelp2022'].min():.0f}: k moves density, size and population together."
+    )
+    cells = select(paper.table(1), statistic=("density_percent", "users"))
+    return Decision(HOLDS if held else DOES_NOT_HOLD, evidence, "recomputed number", all_cells(cells))
+
+
+@SETUP.claim("six-models", "Baselines", "Six baseline models are compared.")
+def six_models() -> Decision:
+    table = paper.table(2)
+    cells = select(table, tier="Base", dataset="ML-1M", k=3)
+    return number(paper.TEXT["4.1", "models"], table["model"].nunique(), cells, "models in Table 2")
+
+
+@SETUP.claim(
+    "state-of-the-art", "Baselines", "The six baselines are the state of the art of feature interaction models."
+)
+def state_of_the_art() -> Decision:
+    return unchecked("no model outside the six is measured.")
+
+
+@SETUP.claim("modelling-bias", "Baselines", "Models with other objectives would confound the effect of connectivity.")
+def modelling_bias() -> Decision:
+    return unchecked("no such model is measured.")
+
+
+@SETUP.claim("seeds", "Datasets", "Every number is an average over five seeds.")
+def seeds() -> Decision:
+    return unchecked(
+        "no table gives a spread over seeds, a standard error or a test, so none of its differences can be set against chance."
+    )
+
+
+@SETUP.claim("split", "Datasets", "The data is split at random 0.8/0.1/0.1.")
+def split() -> Decision:
+    return unchecked("no table gives the sizes of the parts.")
+
+
+@SETUP.claim(
+    "grid-search", "Training configurations", "The baselines' settings are the best of a grid search on validation AUC."
+)
+def grid_search() -> Decision:
+    return unchecked("neither grids nor chosen settings nor validation values are given.")
+
+
+def implied_items() -> pd.DataFrame:
+    """Return Table 1's item counts beside what users, averages and density imply, as intervals.
+
+    Columns: dataset, k, printed, low, high (users x interactions per user / interactions per item), agrees.
+    """
+    frame = paper.table(1)
+    half = frame["printed"].map(paper.half_unit)
+    ends = {"low": frame["value"] - half, "value": frame["value"], "high": frame["value"] + half}
+    wide = {
+        name: frame.assign(end=end).pivot(index=["dataset", "k"], columns="statistic", values="end")
+        for name, end in ends.items()
+    }
+    low = wide["low"]["users"] * wide["low"]["interactions_per_user"] / wide["high"]["interactions_per_item"]
+    high = wide["high"]["users"] * wide["high"]["interactions_per_user"] / wide["low"]["interactions_per_item"]
+    agrees = (wide["low"]["items"] <= high) & (wide["high"]["items"] >= low)
+    return pd.DataFrame({"printed": wide["value"]["items"], "low": low, "high": high, "agrees": agrees}).reset_index()
+
+
+@TABLE_1.claim(
+    "items", "row of ML-1M at k = 6", "The item counts agree with users and averages: 34K items at k = 6 on ML-1M."
+)
+def items() -> Decision:
+    found = implied_items()
+    wrong = found[~found["agrees"]]
+    cells = select(paper.table(1), statistic=("items", "users", "interactions_per_user", "interactions_per_item"))
+    if wrong.empty:
+        return misprint(
+            False, True, select(cells, statistic="items"), "every item count lies where users and averages put it."
+        )
+    tenth = wrong["printed"] / 10
+    mended = bool(tenth.between(wrong["low"], wrong["high"]).all())
+    told = "; ".join(
+        f"{row.dataset}, k = {row.k}: printed {row.printed:.0f}, users and averages imply {row.low:.0f} to {row.high:.0f}"
+        for row in wrong.itertuples()
+    )
+    rows = pd.MultiIndex.from_frame(wrong[["dataset", "k"]])
+    decided = misprint(True, mended, cells.iloc[:0], f"{told}; a tenth of it would agree: {'yes' if mended else 'no'}.")
+    return Decision(decided.verdict, decided.evidence, decided.method, named(cells, rows))
+
+
+def statistics_follow(source: int) -> Decision:
+    """Decide whether a table's averages and densities follow from its counts; rows with a misprinted count are set apart."""
+    found = paper.recomputed_statistics(source)
+    keys = [name for name in ("dataset", "k", "trained", "statistic") if name in found]
+    margin = found.set_index(keys)["agrees"]
+    if source == 1:
+        wrong = implied_items().query("~agrees").set_index(["dataset", "k"]).index
+        margin = margin[~margin.index.droplevel("statistic").isin(wrong)]
+        note = f"rows with a misprinted item count left out: {len(wrong)}"
+    else:
+        note = ""
+    return every(margin, paper.table(source), "averages and densities that their counts allow", note=note)
+
+
+@TABLE_1.claim("least", "caption", "k is the least number of interactions of a user and of an item.")
+def least() -> Decision:
+    """A necessary condition: no average may lie below k."""
+    names = ("interactions_per_user", "interactions_per_item")
+    frame = select(paper.table(1), statistic=names)
+    found = frame.set_index(["dataset", "k", "statistic"])["value"]
+    margin = found - found.index.get_level_values("k") + 0.05
+    return every(margin > 0, frame, "averages that are at least k, as they then must be")
+
+
+@TABLE_1.claim(
+    "density", "caption", "Density is interactions over users times items; the averages follow from the counts too."
+)
+def density_formula() -> Decision:
+    return statistics_follow(1)
+
+
+@TABLE_7.claim("statistics", "cells", "Averages and densities follow from the counts.")
+def paired_statistics() -> Decision:
+    return statistics_follow(7)
+
+
+@TABLE_7.claim("as-table-1", "cells", "Datasets with middle ratings kept are those of Table 1.")
+def as_table_1() -> Decision:
+    full = select(paper.table(7), trained="all")
+    both = paper.table(1).merge(full, on=["dataset", "k", "statistic"], suffixes=("_1", "_7"))
+    half = both[["printed_1", "printed_7"]].map(paper.half_unit).sum(axis=1)
+    apart = (both["value_1"] - both["value_7"]).abs()
+    wrong = both[apart > 0.99 * half]
+    mended = bool((apart[wrong.index] <= 1.01 * half[wrong.index]).all())  # one number, rounded down here and up there
+    told = "; ".join(
+        f"{row.dataset}, k = {row.k}, {row.statistic}: {row.printed_1} and {row.printed_7}"
+        for row in wrong.itertuples()
+    )
+    cells = (paper.table(1), full)
+    found = misprint(
+        not wrong.empty, mended, (), f"differing statistics: {told or 'none'} ({len(wrong)} of {len(both)})."
+    )
+    index = pd.MultiIndex.from_frame((wrong if len(wrong) else both)[["dataset", "k", "statistic"]])
+    return Decision(found.verdict, found.evidence, found.method, named(cells, index))

@@ -1,0 +1,183 @@
+"""Appendix C.2: middle ratings in training and evaluation (Tables 7 and 8)."""
+
+import pandas as pd
+
+from ctrnb import paper
+from ctrnb.audit.claims import DOES_NOT_HOLD, HOLDS, Decision, Section
+from ctrnb.audit.rules import HALF_AUC, HALF_CHANGE, all_cells, by_cell, changes, contrast, every, select, some
+
+SUPERVISION = Section("C.2")
+TOLERANCE = ("4.3", "difference, ML-1M")  # what the paper itself calls a minimal difference between changes, percent
+
+
+def pairs() -> dict[tuple[str, int], int]:
+    """Return the k without middle ratings that Table 7 pairs with each (dataset, k) with them, by the order of its rows."""
+    table = select(paper.table(7), statistic="density_percent")
+    kept, removed = (table[table["trained"] == name] for name in ("all", "middle removed"))
+    return {(row.dataset, row.k): other for row, other in zip(kept.itertuples(), removed["k"], strict=True)}
+
+
+def paired(series: pd.Series) -> pd.DataFrame:
+    """Return a series of Table 8 (or 7) with columns all and removed: by what was trained on, in pairs of like density.
+
+    The pair is named by the k of the full dataset.
+    """
+    frame = series.rename("value").reset_index()
+    back = {(dataset, other): k for (dataset, k), other in pairs().items()}
+    removed = frame["trained"] == "middle removed"
+    frame.loc[removed, "k"] = [
+        back[key] for key in frame.loc[removed, ["dataset", "k"]].itertuples(index=False, name=None)
+    ]
+    levels = [name for name in series.index.names if name != "trained"]
+    return (
+        frame.pivot(index=levels, columns="trained", values="value")
+        .rename(columns={"middle removed": "removed"})
+        .dropna()
+    )
+
+
+def both_ks(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return Table 8's cells with the k of their pair, so that both of a pair are named by it."""
+    back = {(dataset, other): k for (dataset, k), other in pairs().items()}
+    keys = [(row.dataset, row.k, row.trained) for row in frame.itertuples()]
+    return frame.assign(k=[back[dataset, k] if trained == "middle removed" else k for dataset, k, trained in keys])
+
+
+@SUPERVISION.claim("densities", "paragraph 1 and Table 7", "Datasets are paired at similar density.")
+def densities() -> Decision:
+    table = paper.table(7)
+    found = paired(by_cell(select(table, statistic="density_percent"), "value"))
+    apart = (found["all"] - found["removed"]).abs()
+    size = paired(by_cell(select(table, statistic="interactions"), "value"))
+    smaller = 100 * (1 - size["removed"] / size["all"])
+    note = f"densities differ by up to {apart.max():.2f} percent points; interactions by {smaller.min():.0f} to {smaller.max():.0f} %, which the pairing does not control"
+    return every(
+        apart < 0.05 * found["all"], table, "pairs whose densities differ by less than 5 % of themselves", note=note
+    )
+
+
+@SUPERVISION.claim(
+    "strong-improves", "paragraph 2", "Leaving weak ratings out of training improves AUC on strong ratings."
+)
+def strong_improves() -> Decision:
+    frame = select(paper.table(8), evaluated="middle removed")
+    found = paired(by_cell(frame, "value"))
+    note = "the two test sets differ, as the data does"
+    return every(
+        found["removed"] - found["all"],
+        both_ks(frame),
+        "models, tiers and pairs with a higher AUC when trained without",
+        unit="percent points",
+        slack=2 * HALF_AUC,
+        note=note,
+    )
+
+
+@SUPERVISION.claim("dense-gains", "paragraph 2", "On ML-1M TS gains whether or not weak ratings are trained on.")
+def dense_gains() -> Decision:
+    return every(
+        changes(8, dataset="ML-1M"),
+        select(paper.table(8), tier="TS"),
+        "gains of TS on ML-1M",
+        unit="%",
+        slack=HALF_CHANGE,
+    )
+
+
+def tolerance() -> float:
+    """Return the difference between relative changes that the paper calls minimal, with rounding of both."""
+    return paper.number(paper.TEXT[TOLERANCE]) + 2 * HALF_CHANGE
+
+
+@SUPERVISION.claim(
+    "dense-stable-evaluation", "paragraph 2", "On ML-1M TS's gain is the same on weak and strong ratings (evaluation)."
+)
+def dense_stable_evaluation() -> Decision:
+    gap = contrast(changes(8, dataset="ML-1M", trained="all"), "evaluated", "all", "middle removed").abs()
+    note = f"largest difference {gap.max():.2f} %"
+    return every(
+        gap <= tolerance() + 1e-9,
+        select(paper.table(8), tier="TS", trained="all"),
+        f"gains that differ by no more than {paper.TEXT[TOLERANCE]} %",
+        note=note,
+    )
+
+
+@SUPERVISION.claim(
+    "dense-stable-training", "paragraph 2", "On ML-1M TS's gain is the same with and without weak ratings (training)."
+)
+def dense_stable_training() -> Decision:
+    found = paired(changes(8, dataset="ML-1M", evaluated="middle removed"))
+    gap = (found["removed"] - found["all"]).abs()
+    ratio = (found["removed"] / found["all"]).max()
+    frame = both_ks(select(paper.table(8), tier="TS", evaluated="middle removed"))
+    note = f"largest difference {gap.max():.2f} %, largest ratio {ratio:.1f}"
+    return every(
+        gap <= tolerance() + 1e-9,
+        frame,
+        f"pairs whose gains differ by no more than {paper.TEXT[TOLERANCE]} %",
+        note=note,
+    )
+
+
+def sparse(gaining: bool) -> pd.Series:
+    """Return strong less all ratings' relative change of TS on Yelp2022, trained on all, where TS gains (or loses)."""
+    found = changes(8, dataset="Yelp2022", trained="all").unstack("evaluated")
+    kept = (found["all"] > 0) == gaining
+    return (found["middle removed"] - found["all"])[kept]
+
+
+@SUPERVISION.claim(
+    "sparse-gains", "paragraph 2", "On Yelp2022, where TS gains, strong ratings gain more (trained with weak ones)."
+)
+def sparse_gains() -> Decision:
+    return every(
+        sparse(True),
+        select(paper.table(8), tier="TS"),
+        "gains of TS that are larger on strong ratings",
+        unit="%",
+        slack=2 * HALF_CHANGE,
+    )
+
+
+@SUPERVISION.claim(
+    "sparse-losses", "paragraph 2", "On Yelp2022, where TS loses, strong ratings lose less (trained with weak ones)."
+)
+def sparse_losses() -> Decision:
+    return every(
+        sparse(False),
+        select(paper.table(8), tier="TS"),
+        "losses of TS that are smaller on strong ratings",
+        unit="%",
+        slack=2 * HALF_CHANGE,
+    )
+
+
+@SUPERVISION.claim(
+    "sparse-training", "paragraph 2", "On Yelp2022 training with weak ratings alters what message passing does."
+)
+def sparse_training() -> Decision:
+    found = paired(changes(8, dataset="Yelp2022", evaluated="middle removed"))
+    flips = (found["all"] > 0) != (found["removed"] > 0)
+    higher = int((found["removed"] > found["all"]).sum())
+    note = f"TS's change is higher without them in {higher} of {len(found)} pairs"
+    return some(
+        flips,
+        both_ks(select(paper.table(8), tier="TS", evaluated="middle removed")),
+        "pairs in which TS's change turns its sign",
+        note=note,
+    )
+
+
+@SUPERVISION.claim("sparse-models", "paragraph 2", "On Yelp2022 the effect depends strongly on the model.")
+def sparse_models() -> Decision:
+    found = changes(8, dataset="Yelp2022")
+    gains = (found > 0).groupby(level="model").mean()
+    told = ", ".join(f"{model} {share:.0%}" for model, share in gains.items())
+    frame = select(paper.table(8), tier="TS", dataset="Yelp2022").dropna(subset=["value"])
+    return Decision(
+        HOLDS if gains.nunique() > 1 else DOES_NOT_HOLD,
+        f"share of cells in which TS gains: {told}.",
+        "one case suffices",
+        all_cells(frame),
+    )
