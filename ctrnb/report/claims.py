@@ -22,6 +22,7 @@ class Claim:
     """A statement about changes from one tier to another.
 
     Attributes:
+        key: by which chapters ask for it.
         table: of the paper, whose cells say how large the change is.
         tier, reference: the change is from the reference to the tier.
         datasets: of the paper that it is about.
@@ -29,6 +30,7 @@ class Claim:
         expected: from the paper's changes to Base, by tier, to the expected one in percent.
     """
 
+    key: str
     text: str
     source: str
     table: int
@@ -45,15 +47,15 @@ def over_ts(changes: pd.DataFrame) -> pd.Series:
 
 
 CLAIMS = (
-    Claim("TS improves AUC on the dense dataset", "Section 4.2, Table 2", 2, "ts", "base", (DENSE,)),
-    Claim("TS changes AUC on the sparse dataset as printed, model by model", "Section 4.2, Table 2", 2, "ts", "base", (SPARSE,)),
-    Claim("FT improves AUC on the dense dataset", "Section 4.3, Table 3", 3, "ft", "base", (DENSE,)),
-    Claim("FT is better than TS", "Section 4.3, Table 3", 3, "ft", "ts", expected=over_ts),
-    Claim("TS changes logloss as printed", "Appendix C.1, Table 5", 5, "ts", "base", metric="logloss"),
-    Claim("FT lowers logloss more than TS", "Appendix C.1, Table 6", 6, "ft", "ts", metric="logloss", expected=over_ts),
-    Claim("TS improves AUC on strong ratings, whatever it is trained on", "Appendix C.2, Table 8", 8, "ts", "base", (DENSE,), "auc_strong"),
-    Claim("FT's gain comes of message passing: it holds against the control", "Section 4.3, Table 3", 3, "ft", "control", (DENSE,)),
-    Claim("TS's gain holds against the control", "Section 4.2, Table 2", 2, "ts", "control", (DENSE,)),
+    Claim("ts-dense", "TS improves AUC on the dense dataset", "Section 4.2, Table 2", 2, "ts", "base", (DENSE,)),
+    Claim("ts-sparse", "TS changes AUC on the sparse dataset as printed, model by model", "Section 4.2, Table 2", 2, "ts", "base", (SPARSE,)),
+    Claim("ft-dense", "FT improves AUC on the dense dataset", "Section 4.3, Table 3", 3, "ft", "base", (DENSE,)),
+    Claim("ft-over-ts", "FT is better than TS", "Section 4.3, Table 3", 3, "ft", "ts", expected=over_ts),
+    Claim("ts-logloss", "TS changes logloss as printed", "Appendix C.1, Table 5", 5, "ts", "base", metric="logloss"),
+    Claim("ft-over-ts-logloss", "FT lowers logloss more than TS", "Appendix C.1, Table 6", 6, "ft", "ts", metric="logloss", expected=over_ts),
+    Claim("ts-strong", "TS improves AUC on strong ratings, whatever it is trained on", "Appendix C.2, Table 8", 8, "ts", "base", (DENSE,), "auc_strong"),
+    Claim("ft-over-control", "FT's gain comes of message passing: it holds against the control", "Section 4.3, Table 3", 3, "ft", "control", (DENSE,)),
+    Claim("ts-over-control", "TS's gain holds against the control", "Section 4.2, Table 2", 2, "ts", "control", (DENSE,)),
 )  # fmt: skip
 
 
@@ -87,16 +89,20 @@ def cell_verdict(row: Any, level: float) -> str:
 def claims(changes: pd.DataFrame) -> pd.DataFrame:
     """Return one row a claim and dataset that was measured.
 
-    Columns: claim, source, dataset, seeds, cells, reproduced, not_reproduced, undecided (numbers of cells), paper_percent
+    Columns: key, claim, source, dataset, seeds, cells, reproduced, not_reproduced, undecided (numbers of cells), paper_percent
     and ours_percent (medians of the change), detectable_percent (median), verdict.
     """
     rows = []
     for claim in CLAIMS:
         for dataset, cells in cells_of(claim, changes).groupby("dataset", sort=False):
-            rows.append({"claim": claim.text, "source": claim.source, "dataset": dataset} | summary(cells))
+            rows.append(
+                {"key": claim.key, "claim": claim.text, "source": claim.source, "dataset": dataset} | summary(cells)
+            )
     for dataset, cells in supervision_pairs(changes).groupby("dataset", sort=False):
-        rows.append({"claim": REMOVAL, "source": "Appendix C.2, Table 8", "dataset": dataset} | summary(cells))
-    return pd.DataFrame(rows)
+        rows.append(
+            {"key": "removal", "claim": REMOVAL, "source": "Appendix C.2, Table 8", "dataset": dataset} | summary(cells)
+        )
+    return pd.DataFrame(rows, columns=None if rows else ["key", "claim", "dataset", "seeds", "verdict"])
 
 
 def summary(cells: pd.DataFrame) -> dict:
@@ -113,6 +119,56 @@ def summary(cells: pd.DataFrame) -> dict:
         "detectable_percent": float(cells["mde_percent"].abs().median()),
         "verdict": verdict,
     }
+
+
+def said(table: pd.DataFrame, key: str) -> str:
+    """Return the verdict on a claim in words, dataset by dataset: "reproduced (ml-1m, 5 seeds)"."""
+    found = table[table["key"] == key]
+    parts = [
+        f"{row.verdict} ({row.dataset}, {row.seeds} seed{'s' if row.seeds > 1 else ''})" for row in found.itertuples()
+    ]
+    return "; ".join(parts) or "not measured"
+
+
+def readable(table: pd.DataFrame) -> pd.DataFrame:
+    """Return :func:`claims` to be read."""
+    shown = pd.DataFrame(
+        {
+            "claim": table["claim"],
+            "source": table["source"],
+            "dataset": table["dataset"],
+            "seeds": table["seeds"],
+            "cells: yes / no / open": [
+                f"{row.reproduced} / {row.not_reproduced} / {row.undecided}" for row in table.itertuples()
+            ],
+            "paper Δ%": table["paper_percent"].map("{:+.2f}".format),
+            "ours Δ%": table["ours_percent"].map("{:+.2f}".format),
+            "detectable Δ%": table["detectable_percent"].map("{:.2f}".format),
+            "verdict": table["verdict"],
+        }
+    )
+    return shown.set_index(["claim", "dataset"])
+
+
+def readable_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Return :func:`supervision_pairs` to be read: AUC in percent, changes in percent of it."""
+    shown = pd.DataFrame(
+        {
+            "dataset": pairs["dataset"],
+            "k kept, removed": [f"{row.k}, {row.k_removed}" for row in pairs.itertuples()],
+            "model": pairs["model_name"],
+            "tier": pairs["tier"].map({"base": "Base", "ts": "TS"}),
+            "AUC kept": (100 * pairs["kept"]).map("{:.2f}".format),
+            "AUC removed": (100 * pairs["removed"]).map("{:.2f}".format),
+            "paper Δ%": pairs["expected_percent"].map("{:+.2f}".format),
+            "ours Δ%": [
+                f"{row.change_percent:+.2f} ({row.low_percent:+.2f}, {row.high_percent:+.2f})"
+                for row in pairs.itertuples()
+            ],
+            "the paper's change": pairs["reproduction"],
+        }
+    )
+    return shown.set_index(["dataset", "k kept, removed", "model", "tier"])
 
 
 REMOVAL = "Removing middle ratings from training improves predictions of the other ratings"

@@ -6,7 +6,7 @@ Chapters hold no logic; they call these functions with their parameters. Finishe
 
 import os
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from ctrnb.errors import ConfigError, ParameterError, RunError
 from ctrnb.evaluation import activity_groups, group_thresholds, mci, variance_lmh
 from ctrnb.evaluation.groups import GROUPS
 from ctrnb.evaluation.statistics import bootstrap_users
+from ctrnb.models import DISPLAY  # noqa: F401 (and this)
 from ctrnb.report.measured import (  # noqa: F401 (chapters find them here too)
     GAINS,
     all_changes,
@@ -28,6 +29,7 @@ from ctrnb.report.measured import (  # noqa: F401 (chapters find them here too)
     measured_changes,
     provenance,
     searched,
+    sources,
 )
 from ctrnb.study import command
 from ctrnb.study.inprocess import InProcessEngine
@@ -137,6 +139,16 @@ def summarise(rows: pd.DataFrame, changes: pd.DataFrame | None = None) -> pd.Dat
     return table.assign(
         change_percent=table["change_percent"].where(~is_base, 0.0), verdict=table["verdict"].fillna("")
     )
+
+
+def measured_summaries(tier: str) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """Yield title, provenance and summary of every measured ledger that has a tier, one for each of its k."""
+    for name in ledgers():
+        rows, changes = measured(name), measured_changes(name)
+        if tier not in set(rows["tier"]):
+            continue
+        for k, part in rows.groupby("k"):
+            yield f"{', '.join(part['dataset'].unique())}, {k}-core", provenance(part), summarise(part, changes)
 
 
 def density_experiment(

@@ -68,19 +68,20 @@ def measured_changes(name: str, folder: Path | None = None) -> pd.DataFrame | No
     return None if rows is None else changes_of(rows)
 
 
-def all_changes(folder: Path | None = None) -> pd.DataFrame:
+def all_changes(folder: Path | None = None, rerun: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return the changes of every measured ledger, with its name as ``ledger``; a cell measured twice is taken once.
 
-    The ledger with more seeds wins, then the first by name.
+    ``rerun``, changes measured just now, wins; then the ledger with more seeds, then the first by name.
     """
-    tables = [measured_changes(name, folder).assign(ledger=name) for name in ledgers(folder)]
+    tables = [measured_changes(name, folder).assign(ledger=name, fresh=False) for name in ledgers(folder)]
+    tables += [rerun.assign(ledger="this run", fresh=True)] if rerun is not None else []
     if not tables:
         return pd.DataFrame(columns=["ledger", "dataset", "tier", "reference"])
     keys = ["dataset", "k", "drop_middle", "model", "tier", "reference", "metric"]
     table = pd.concat(tables, ignore_index=True).sort_values(
         ["seeds", "ledger"], ascending=[False, True], kind="stable"
     )
-    return table.drop_duplicates(keys).sort_index(ignore_index=True)
+    return table.drop_duplicates(keys).drop(columns="fresh").sort_index(ignore_index=True)
 
 
 def changes_of(rows: pd.DataFrame) -> pd.DataFrame:
@@ -133,6 +134,12 @@ def change_of(group: pd.DataFrame, name: str) -> dict:
         "mde_percent": 100 * change.mde / base,
         "verdict": verdict(low, high),
     }
+
+
+def sources(changes: pd.DataFrame, folder: Path | None = None) -> str:
+    """Return where each ledger in :func:`all_changes` comes from: its name, k, seeds, device, versions and date."""
+    names = [name for name in changes["ledger"].unique() if name in ledgers(folder)]
+    return " | ".join(f"{name}: {provenance(measured(name, folder))}" for name in names) or "no ledger"
 
 
 def provenance(rows: pd.DataFrame) -> str:

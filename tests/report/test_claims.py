@@ -4,6 +4,7 @@ import pytest
 
 from ctrnb import paper
 from ctrnb.errors import ParameterError
+from ctrnb.report import claims as words
 from ctrnb.report.beside import (
     NOT_REPRODUCED,
     PAPER_NAMES,
@@ -121,3 +122,15 @@ def test_supervision_pairs_compare_levels_of_like_density() -> None:
     assert (pairs["reproduction"] == REPRODUCED).all()
     assert claims(changes).set_index("claim").loc[REMOVAL, "verdict"] == REPRODUCED
     assert supervision_pairs(measured_like(2)).empty
+
+
+def test_verdicts_in_words() -> None:
+    table = claims(pd.concat([measured_like(3), measured_like(3, dataset="yelp-small").assign(seeds=1)]))
+    assert words.said(table, "ft-dense") == "reproduced (ml-1m, 5 seeds)"
+    assert (
+        words.said(table, "removal") == "not measured"
+        and words.said(claims(pd.DataFrame(columns=table.columns.union(measured_like(3).columns))), "x")
+        == "not measured"
+    )
+    assert len(words.readable(table)) == len(table)
+    assert len(words.readable_pairs(supervision_pairs(measured_like(8)))) == 16

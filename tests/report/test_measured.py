@@ -33,6 +33,7 @@ def test_a_ledger_is_read_as_it_was_written(folder: Path) -> None:
     assert set(rows["tier"]) == {"base", "control", "ft", "ts"} and len(rows) == 8
     assert ms.measured("absent", folder) is None and ms.measured_changes("absent", folder) is None
     assert set(ms.measured_changes("s", folder)["reference"]) == {"", "base", "control", "ts"}
+    assert ms.sources(ms.all_changes(folder), folder).startswith("s: dataset own; k = 2")
     assert "2 seeds" in ms.provenance(rows) and "measured 20" in ms.provenance(rows)
 
 
@@ -69,6 +70,7 @@ def test_a_cell_measured_twice_is_taken_from_the_ledger_with_more_seeds(folder: 
         changes.assign(seeds=seeds).to_csv(tmp_path / f"{name}-changes.csv", index=False)
     both = ms.all_changes(tmp_path)
     assert set(both["ledger"]) == {"b"} and len(both) == len(changes)
+    assert set(ms.all_changes(tmp_path, rerun=changes.assign(seeds=1))["ledger"]) == {"this run"}
     assert ms.all_changes(tmp_path / "nowhere").empty
 
 
