@@ -79,7 +79,7 @@ def all_changes(folder: Path | None = None, rerun: pd.DataFrame | None = None) -
         return pd.DataFrame(columns=["ledger", "dataset", "tier", "reference"])
     keys = ["dataset", "k", "drop_middle", "model", "tier", "reference", "metric"]
     table = pd.concat(tables, ignore_index=True).sort_values(
-        ["seeds", "ledger"], ascending=[False, True], kind="stable"
+        ["fresh", "seeds", "ledger"], ascending=[False, False, True], kind="stable"
     )
     return table.drop_duplicates(keys).drop(columns="fresh").sort_index(ignore_index=True)
 

@@ -64,7 +64,7 @@ def test_changes_from_rows_alone_are_near_those_from_predictions(folder: Path) -
 
 
 def test_a_cell_measured_twice_is_taken_from_the_ledger_with_more_seeds(folder: Path, tmp_path: Path) -> None:
-    changes = pd.read_csv(folder / "s-changes.csv")
+    changes = ms.measured_changes("s", folder)
     for name, seeds in (("a", 1), ("b", 5), ("c", 5)):
         pd.read_csv(folder / "s.csv").to_csv(tmp_path / f"{name}.csv", index=False)
         changes.assign(seeds=seeds).to_csv(tmp_path / f"{name}-changes.csv", index=False)
