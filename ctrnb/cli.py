@@ -1,10 +1,10 @@
-"""The command line: ``ctrnb curate``, ``ctrnb train`` and ``ctrnb book``."""
+"""The command line: ``ctrnb curate``, ``ctrnb train``, ``ctrnb sweep`` and ``ctrnb book``."""
 
 import json
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -119,6 +119,66 @@ def train(
 
 
 @app.command()
+def sweep(
+    study: Annotated[Path, typer.Argument(help="A study's TOML, such as book/studies/quick.toml.")],
+    engine: Annotated[
+        str,
+        typer.Option(
+            "--engine", help="local (worker processes here) or ray (a cluster; pip install 'ctrnb[cluster]')."
+        ),
+    ] = "local",
+    workers: Annotated[
+        int | None, typer.Option("--workers", help="Trainings at a time; default: 1 here, all CPUs of a cluster.")
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option("--threads", help="CPU threads of a training; default: cores/workers here, 1 on Ray.")
+    ] = None,
+    gpus: Annotated[
+        float, typer.Option("--gpus", help="Share of a GPU that a training takes on Ray; 0.25 puts four on each.")
+    ] = 0.0,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda, where the trainings run.")] = "auto",
+    runs: Annotated[Path, typer.Option("--runs", help="Folder of finished runs; one found is not repeated.")] = Path(
+        "runs"
+    ),
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The ledger, .csv or .parquet; default: RUNS/<study>.csv.")
+    ] = None,
+    data_dir: DataDir = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print how many trainings are done and left and how long they take.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run a study: search its grid, train the best with every seed, and write the ledger.
+
+    Every finished training is kept at once. Stop a sweep at any time; the same command goes on from there. Exit status:
+    0, or 1 where a training failed (the others are done and kept).
+
+    A Ray cluster: start it by `ray start --head`, `ray start --address=HOST:6379` on the other machines (each with
+    ctrnb installed, none needs the data), then run the sweep with `RAY_ADDRESS=HOST:6379` set. Without RAY_ADDRESS a Ray
+    of this machine alone is started.
+
+    Example: `ctrnb sweep book/studies/quick.toml --workers 2`
+    """
+    with reported():
+        if dry_run:
+            from ctrnb.study import command
+
+            found = command.dry_run(study, runs, data_dir=data_dir, device=device, workers=workers or 1)
+            emit(found if as_json else command.readable(found), as_json)
+            return
+        from ctrnb.study import engines
+
+        with closing(engines.start(engine, workers=workers, threads=threads, gpus=gpus)) as started:
+            from ctrnb.study import command
+
+            outcome = command.sweep(study, runs, started, data_dir=data_dir, device=device, out=out)
+        emit(outcome if as_json else command.readable(outcome), as_json)
+        if outcome["failed"]:
+            raise typer.Exit(1)
+
+
+@app.command()
 def book(
     profile: Annotated[
         str, typer.Option("--profile", help="quick (the chapters' own parameters) or a TOML with a table a chapter.")
@@ -218,3 +278,7 @@ def progress_bar(title: str) -> Iterator[Callable[[int, float, float | None], No
             bar.update(task, completed=done, description=f"{title}, epoch {epoch}", best=text)
 
         yield update
+
+
+if __name__ == "__main__":
+    app()

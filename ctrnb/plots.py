@@ -36,7 +36,7 @@ def change_by_model(summary: pd.DataFrame, title: str) -> Figure:
         )
     axis.axvline(0, color="0.3", lw=1)
     axis.set(yticks=range(len(models)), yticklabels=models, ylim=(-0.5, len(models) - 0.5), title=title)
-    axis.set_xlabel("change in test AUC to Base, points of 0.01 (bar: 95 % interval over test users)")
+    axis.set_xlabel("change in test AUC to Base, points of 0.01 (bar: 95 % interval)")
     axis.invert_yaxis()
     figure.legend(*axis.get_legend_handles_labels(), loc="outside upper right", ncols=len(tiers))
     return figure

@@ -20,7 +20,7 @@ def build(cls: type[T], values: Mapping[str, Any], *, where: str = "") -> T:
     """Return ``cls(**values)`` with every value converted to its field's type.
 
     Raises:
-        ConfigError: a name that ``cls`` lacks (with the nearest one), or a value of another type.
+        ConfigError: a name that ``cls`` lacks (with the nearest one), one that it needs, or a value of another type.
     """
     hints = get_type_hints(cls)
     names = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
@@ -33,9 +33,20 @@ def build(cls: type[T], values: Mapping[str, Any], *, where: str = "") -> T:
             )
         try:
             converted[name] = convert(value, hints[name])
+        except ConfigError:  # from settings within these; it says more
+            raise
         except (TypeError, ValueError):
             raise ConfigError(f"{cls.__name__}.{name}={value!r}{place}: expected {describe(hints[name])}.") from None
+    required = [each.name for each in dataclasses.fields(cls) if has_no_default(each)]  # type: ignore[arg-type]
+    missing = [name for name in required if name not in converted]
+    if missing:
+        raise ConfigError(f"{cls.__name__}{place} lacks {', '.join(missing)}. It needs: {', '.join(required)}.")
     return cls(**converted)
+
+
+def has_no_default(field: dataclasses.Field) -> bool:
+    """Return whether a field must be given."""
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
 def convert(value: Any, hint: Any) -> Any:
@@ -56,6 +67,10 @@ def convert(value: Any, hint: Any) -> Any:
         if not isinstance(items, (list, tuple)):
             raise TypeError
         return tuple(convert(item, arguments[0]) for item in items)
+    if dataclasses.is_dataclass(hint):
+        if not isinstance(value, Mapping):
+            raise TypeError
+        return build(hint, value)  # type: ignore[arg-type]
     if hint is bool:
         if isinstance(value, str) and value.lower() in ("true", "false"):
             return value.lower() == "true"
@@ -79,6 +94,8 @@ def describe(hint: Any) -> str:
         return f"a list of {describe(get_args(hint)[0])}"
     if get_origin(hint) in (Union, types.UnionType):
         return " or ".join("none" if a is type(None) else describe(a) for a in get_args(hint))
+    if get_origin(hint) is dict or dataclasses.is_dataclass(hint):
+        return "a table"
     return {int: "a whole number", float: "a number", bool: "true or false", str: "text"}.get(hint, str(hint))
 
 

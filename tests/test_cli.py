@@ -72,13 +72,17 @@ def test_a_toml_of_ones_own_trains(tmp_path: Path) -> None:
         (["train", "synthetic", "--model", "dcnv2", "--set", "training.lr=1"], "no setting 'lr'"),
         (["train", "synthetic", "--model", "dcnv2", "--set", "nonsense"], "SECTION.NAME=VALUE"),
         (["train", "synthetic", "--model", "dcnv2", "--device", "tpu"], "no device 'tpu'"),
+        (["sweep", "absent.toml"], "absent.toml"),
+        (["sweep", "absent.toml", "--dry-run"], "absent.toml"),
+        (["sweep", "absent.toml", "--engine", "slurm"], "no engine 'slurm'"),
+        (["sweep", "absent.toml", "--workers", "0"], "at least 1"),
         (["book", "-p", "tiers.q=3"], "no parameter 'q'"),
         (["book", "-p", "nonsense"], "CHAPTER.NAME=VALUE"),
         (["book", "--profile", "absent.toml"], "absent.toml"),
     ],
 )
 def test_bad_requests_end_in_one_line_and_exit_2(tmp_path: Path, arguments: list[str], message: str) -> None:
-    if arguments[0] == "train":
+    if arguments[0] in ("train", "sweep"):
         arguments = [*arguments, "--runs", str(tmp_path)]
     result = run(*arguments)
     assert result.exit_code == 2 and message in result.stderr

@@ -5,7 +5,8 @@ Chapters hold no logic; they call these functions with their parameters. Finishe
 """
 
 import os
-from collections.abc import Iterable, Sequence
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,29 @@ import numpy as np
 import pandas as pd
 
 from ctrnb.data import BipartiteGraph, Curation, Encoded, Ratings, SyntheticConfig, curate, encode, generate, load
-from ctrnb.errors import ConfigError, ParameterError
+from ctrnb.errors import ConfigError, ParameterError, RunError
 from ctrnb.evaluation import activity_groups, group_thresholds, mci, variance_lmh
 from ctrnb.evaluation.groups import GROUPS
 from ctrnb.evaluation.statistics import bootstrap_users
-from ctrnb.models import DISPLAY
+from ctrnb.models import DISPLAY  # noqa: F401 (and this)
+from ctrnb.report.measured import (  # noqa: F401 (chapters find them here too)
+    GAINS,
+    all_changes,
+    book_root,
+    changes_of,
+    ledgers,
+    measured,
+    measured_changes,
+    provenance,
+    searched,
+    sources,
+)
+from ctrnb.study import command
+from ctrnb.study.inprocess import InProcessEngine
+from ctrnb.study.ledger import TIER_NAMES, flat_row
 from ctrnb.training import RunResult, RunStore, train
 from ctrnb.training.loop import Progress
 
-TIER_NAMES = {"base": "Base", "control": "Control", "ft": "FT", "ts": "TS"}
 METRICS = ("auc", "logloss", "auc_strong", "logloss_strong", "auc_low", "auc_mid", "auc_high")
 
 
@@ -89,12 +104,6 @@ def base_settings(overrides: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in overrides.items() if key == "training.epochs"}
 
 
-def flat_row(result: RunResult) -> dict[str, Any]:
-    """Return a run's row without its nested entries."""
-    row = {key: value for key, value in result.row.items() if not isinstance(value, dict)}
-    return row | {"model_name": DISPLAY[row["model"]], "tier_name": TIER_NAMES[row["tier"]]} | result.row["versions"]
-
-
 def history_of(encoded: Encoded, model: str, tiers: Sequence[str], *, seed: int = 0) -> pd.DataFrame:
     """Return one row an epoch of finished or new trainings: tier_name, epoch, train_loss, valid_auc, seconds."""
     store = RunStore(runs_folder())
@@ -105,30 +114,41 @@ def history_of(encoded: Encoded, model: str, tiers: Sequence[str], *, seed: int 
     return pd.concat(frames, ignore_index=True)
 
 
-def summarise(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return mean over seeds by model and tier: AUC and logloss, the relative change to Base in percent, the verdict.
+def summarise(rows: pd.DataFrame, changes: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Return mean over seeds by dataset, k, model and tier: metrics, the relative change to Base in percent, the verdict.
 
-    ``verdict`` is decided by the intervals over test users, averaged over seeds: improved, worse, or no significant
-    change.
+    ``delta`` is the change of AUC to Base and ``gain`` that to the control, with ``_low`` and ``_high``, a 95 % interval
+    over test users and seeds (:mod:`ctrnb.study.changes`). ``verdict`` is what ``delta``'s says: improved, worse, or no
+    significant change.
+
+    Args:
+        changes: of these rows, where they were kept; else they are taken from the rows.
     """
-    columns = [
-        name for name in (*METRICS, "delta", "delta_low", "delta_high", "gain", "gain_low", "gain_high") if name in rows
-    ]
-    table = rows.groupby(["model_name", "tier_name"], sort=False)[columns].mean().reset_index()
-    base = table[table["tier_name"] == "Base"].set_index("model_name")["auc"]
-    table["change_percent"] = 100 * (table["auc"] / table["model_name"].map(base) - 1)
-    if "delta" in table:
-        table["verdict"] = [
-            verdict(low, high) for low, high in zip(table["delta_low"], table["delta_high"], strict=True)
-        ]
-    return table
+    keys = [name for name in ("dataset", "k", "drop_middle", "model_name") if name in rows]
+    metrics = [name for name in METRICS if name in rows]
+    table = rows.groupby([*keys, "tier_name"], sort=False)[metrics].mean().reset_index()
+    changes = changes_of(rows) if changes is None else changes
+    own = changes[changes["metric"] == "auc"].assign(tier_name=lambda frame: frame["tier"].map(TIER_NAMES))
+    for name, reference in GAINS:
+        found = own[own["reference"] == reference]
+        columns = {"change": name, "low": f"{name}_low", "high": f"{name}_high"}
+        columns |= {"verdict": "verdict", "change_percent": "change_percent"} if reference == "base" else {}
+        found = found.reindex(columns=[*keys, "tier_name", *columns]).rename(columns=columns)
+        table = table.merge(found, on=[*keys, "tier_name"], how="left")
+    is_base = table["tier_name"] == "Base"
+    return table.assign(
+        change_percent=table["change_percent"].where(~is_base, 0.0), verdict=table["verdict"].fillna("")
+    )
 
 
-def verdict(low: float, high: float) -> str:
-    """Return what an interval of a change says; empty for a missing one."""
-    if np.isnan(low):
-        return ""
-    return "improved" if low > 0 else "worse" if high < 0 else "no significant change"
+def measured_summaries(tier: str) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """Yield title, provenance and summary of every measured ledger that has a tier, one for each of its k."""
+    for name in ledgers():
+        rows, changes = measured(name), measured_changes(name)
+        if tier not in set(rows["tier"]):
+            continue
+        for k, part in rows.groupby("k"):
+            yield f"{', '.join(part['dataset'].unique())}, {k}-core", provenance(part), summarise(part, changes)
 
 
 def density_experiment(
@@ -273,27 +293,20 @@ def density_matched(ratings: Ratings, k: int, candidates: Iterable[int]) -> int:
     return min(gaps, key=lambda each: gaps[each])
 
 
-def measured(name: str, folder: Path | None = None) -> pd.DataFrame | None:
-    """Return a ledger measured on real data, ``book/results/NAME.csv``, or None where it is absent."""
-    path = (folder or book_root() / "book" / "results") / f"{name}.csv"
-    return pd.read_csv(path) if path.is_file() else None
+def run_study(path: str, runs: Path | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Run a study in this process and return its final rows and its changes; what has finished before is not repeated.
 
-
-def book_root() -> Path:
-    """Return the folder that holds ``_toc.yml``: the checkout that this package is installed from, else the current one."""
-    for folder in (Path(__file__).resolve().parents[2], Path.cwd(), *Path.cwd().parents):
-        if (folder / "_toc.yml").is_file():
-            return folder
-    raise ConfigError("no _toc.yml here or above: run this in a checkout of the book.")
-
-
-def provenance(rows: pd.DataFrame) -> str:
-    """Return a caption's account of rows: dataset, k, seeds, device, precision and versions."""
-    parts = [
-        f"dataset {', '.join(map(str, rows['dataset'].unique()))}",
-        *([f"k = {', '.join(map(str, rows['k'].unique()))}"] if "k" in rows else []),
-        f"{rows['seed'].nunique()} seed{'s' if rows['seed'].nunique() > 1 else ''}",
-        f"{', '.join(rows['device'].unique())}, {', '.join(rows['precision'].unique())}",
-        f"torch {', '.join(rows['torch'].unique())}",
-    ]
-    return "; ".join(parts)
+    Raises:
+        ConfigError: the study is missing or malformed.  RunError: a training failed.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "study.csv"
+        outcome = command.sweep(
+            Path(path), runs or runs_folder(), InProcessEngine(), data_dir=None, device="auto", out=out
+        )
+        if outcome["failed"]:
+            first = outcome["failed"][0]
+            raise RunError(
+                f"{path}: {len(outcome['failed'])} trainings failed, first {first['training']}: {first['reason']}"
+            )
+        return measured("study", Path(folder)), measured_changes("study", Path(folder))

@@ -1,18 +1,20 @@
 """Draw the README's picture from the measured ledger: ``python -m ctrnb.report.picture``."""
 
 from ctrnb import plots
-from ctrnb.report.experiments import book_root, measured, summarise
+from ctrnb.report.experiments import book_root, measured, measured_changes, summarise
 
 
 def main() -> None:
     """Write ``book/images/answer.png`` from ``book/results/ml-1m-k6.csv``."""
     ledger = measured("ml-1m-k6")
     if ledger is None:
-        raise SystemExit("book/results/ml-1m-k6.csv is missing: measure it by python -m ctrnb.report.measure.")
+        raise SystemExit("book/results/ml-1m-k6.csv is missing: measure it by ctrnb sweep book/studies/ml-1m-k6.toml.")
     path = book_root() / "book" / "images" / "answer.png"
     path.parent.mkdir(exist_ok=True)
     plots.style()
-    plots.change_by_model(summarise(ledger), "MovieLens-1M, 6-core").savefig(path, dpi=130)
+    plots.change_by_model(summarise(ledger, measured_changes("ml-1m-k6")), "MovieLens-1M, 6-core").savefig(
+        path, dpi=130
+    )
     print(path)
 
 

@@ -104,7 +104,7 @@ def test_a_finished_run_is_found_and_not_repeated(small, tmp_path) -> None:
     assert all(torch.equal(again.state[name], value) for name, value in first.state.items())
 
 
-@pytest.mark.parametrize("name", ["run.json", "model.safetensors", "test.safetensors"])
+@pytest.mark.parametrize("name", ["run.json", "model.safetensors", "test.safetensors", "SHA256SUMS"])
 @pytest.mark.parametrize("damage", ["cut", "flip", "remove"])
 def test_a_damaged_run_is_named_and_trained_again(small, tmp_path, name: str, damage: str) -> None:
     first = quick(small, runs=tmp_path)

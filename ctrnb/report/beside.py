@@ -1,0 +1,161 @@
+"""Our measurements beside the paper's tables, cell by cell, and what each says of the other.
+
+A cell of the paper claims a change from one tier to another. Ours has an interval for the same change, and
+
+* *reproduced*: the interval lies on the paper's side of zero;
+* *not reproduced*: it lies on the other side, or it holds zero and leaves out a change of the paper's size;
+* *undecided at this power*: it holds both.
+
+Where our data is a sample of the paper's dataset the sizes need not agree, and only sides are compared.
+"""
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from ctrnb import paper
+from ctrnb.errors import ParameterError
+from ctrnb.study.changes import LEVEL
+
+PAPER_NAMES = {"ml-1m": "ML-1M", "yelp2022": "Yelp2022", "yelp-small": "Yelp2022"}
+SAMPLES = ("yelp-small",)  # of the paper's dataset
+METRIC = {"auc": {"all": "auc", "middle removed": "auc_strong"}, "logloss": {"all": "logloss", "middle removed": "logloss_strong"}}  # fmt: skip
+AUC_TABLES, LOGLOSS_TABLES = (2, 3, 8), (5, 6)
+REPRODUCED, NOT_REPRODUCED, UNDECIDED = "reproduced", "not reproduced", "undecided at this power"
+KEYS = ["dataset", "k", "drop_middle", "model"]
+
+
+def reproduction(
+    change: float, se: float, df: float, expected: float, *, same_data: bool = True, level: float = LEVEL
+) -> str:
+    """Return what an estimated change says of an expected one, as the module says; empty where either is missing.
+
+    Args:
+        change, se, df: estimate, standard error and degrees of freedom, in the unit of ``expected``.
+        same_data: whether sizes are compared, or sides alone.
+    """
+    if np.isnan(change) or np.isnan(se) or np.isnan(expected):
+        return ""
+    margin = stats.t.ppf(1 - level / 2, df) * se
+    low, high = change - margin, change + margin
+    if low > 0 or high < 0:
+        return REPRODUCED if change * expected > 0 else NOT_REPRODUCED
+    return NOT_REPRODUCED if same_data and not low <= expected <= high else UNDECIDED
+
+
+def paper_cells(number: int) -> pd.DataFrame:
+    """Return a table of the paper in our terms: dataset (the paper's), k, drop_middle, model, tier, metric, value, change.
+
+    ``value`` is AUC as a fraction or logloss in nats; ``expected_percent`` is the printed change, NaN for Base.
+
+    Raises:
+        ParameterError: the table is not one of tiers.
+    """
+    if number not in (*AUC_TABLES, *LOGLOSS_TABLES):
+        raise ParameterError(f"table {number} does not compare tiers; 2, 3, 5, 6 and 8 do.")
+    cells = paper.table(number).dropna(subset=["value"])
+    kind = "auc" if number in AUC_TABLES else "logloss"
+    trained = cells.get("trained", pd.Series("all", cells.index))
+    return pd.DataFrame(
+        {
+            "paper_dataset": cells["dataset"],
+            "k": cells["k"],
+            "drop_middle": trained == "middle removed",
+            "model": cells["model"].map(paper.MODELS),
+            "tier": cells["tier"].str.lower(),
+            "metric": cells["evaluated"].map(METRIC[kind]),
+            "paper": cells["value"] / (100 if kind == "auc" else 1),
+            "expected_percent": cells["change_percent"],
+        }
+    )
+
+
+def comparable(changes: pd.DataFrame) -> pd.DataFrame:
+    """Return changes with ``paper_dataset``, ``same_data``, and the uncertainty of the change in percent."""
+    known = changes[changes["dataset"].isin(PAPER_NAMES)]
+    base = known["reference_mean"].abs()
+    return known.assign(
+        reference=known["reference"].fillna(""),
+        paper_dataset=known["dataset"].map(PAPER_NAMES),
+        same_data=~known["dataset"].isin(SAMPLES),
+        se_percent=100 * known["se"] / base,
+        low_percent=100 * known["low"] / base,
+        high_percent=100 * known["high"] / base,
+    )
+
+
+def beside(number: int, changes: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of the paper beside our measurements of the same cells; the control has no cell of the paper.
+
+    Columns: dataset, k, drop_middle, model_name, tier, metric; paper, expected_percent; ours, sd, seeds; change_percent,
+    low_percent, high_percent and verdict against Base; the same with ``control_`` before them against the control;
+    p_seeds, p_holm, mde_percent; reproduction, of the paper's change to Base.
+    """
+    ours = comparable(changes)
+    cells = paper_cells(number)
+    levels = ours[ours["reference"] == ""].rename(columns={"mean": "ours", "sd_seeds": "sd"})
+    keys = [*KEYS, "tier", "metric"]
+    columns = ["change_percent", "low_percent", "high_percent", "se_percent", "df", "verdict"]
+    table = levels[[*keys, "paper_dataset", "same_data", "model_name", "ours", "sd", "seeds"]]
+    tests = ["p_seeds", "p_holm", "mde_percent"]  # p_seeds is absent where the changes are from a ledger's rows alone
+    to_base = ours[ours["reference"] == "base"].reindex(columns=[*keys, *columns, *tests])
+    to_control = ours[ours["reference"] == "control"][[*keys, *columns]]
+    table = table.merge(to_base, on=keys, how="left").merge(
+        to_control.rename(columns={name: f"control_{name}" for name in columns}), on=keys, how="left"
+    )
+    measured = cells[["paper_dataset", "k", "drop_middle", "model", "metric"]].drop_duplicates()
+    table = table.merge(measured, on=[*measured.columns]).merge(
+        cells, on=["paper_dataset", "k", "drop_middle", "model", "tier", "metric"], how="left"
+    )
+    table = table[table["tier"].isin([*cells["tier"].unique(), "control"])]
+    table["reproduction"] = [
+        reproduction(row.change_percent, row.se_percent, row.df, row.expected_percent, same_data=row.same_data)
+        for row in table.itertuples()
+    ]
+    order = {tier: place for place, tier in enumerate(("base", "control", "ft", "ts"))}
+    return table.sort_values("tier", key=lambda tier: tier.map(order), kind="stable").sort_values(
+        ["dataset", "metric", "drop_middle", "k", "model_name"], kind="stable", ignore_index=True
+    )
+
+
+def readable(table: pd.DataFrame) -> pd.DataFrame:
+    """Return :func:`beside` to be read: AUC in percent, changes in percent with their intervals, verdicts in words."""
+    scale = np.where(table["metric"].str.startswith("auc"), 100.0, 1.0)
+    digits = np.where(table["metric"].str.startswith("auc"), 2, 4)
+
+    def numbers(values: pd.Series, sd: pd.Series | None = None) -> list[str]:
+        spread = values * np.nan if sd is None else sd
+        return [
+            "" if np.isnan(v) else f"{s * v:.{d}f}" + ("" if np.isnan(w) else f" ± {s * w:.{d}f}")
+            for v, w, s, d in zip(values, spread, scale, digits, strict=True)
+        ]
+
+    def change(prefix: str) -> list[str]:
+        parts = (table[f"{prefix}{name}_percent"] for name in ("change", "low", "high"))
+        return ["" if np.isnan(c) else f"{c:+.2f} ({a:+.2f}, {b:+.2f})" for c, a, b in zip(*parts, strict=True)]
+
+    names = {"base": "Base", "control": "Control", "ft": "FT", "ts": "TS"}
+    printed = zip(numbers(table["paper"]), table["same_data"], table["paper_dataset"], strict=True)
+    shown = pd.DataFrame(
+        {
+            "dataset": table["dataset"],
+            "k": table["k"],
+            "trained": np.where(table["drop_middle"], "middle removed", "all"),
+            "evaluated": np.where(table["metric"].str.endswith("_strong"), "middle removed", "all"),
+            "model": table["model_name"],
+            "tier": table["tier"].map(names),
+            "paper": [f"{cell}{'' if same or not cell else f' on {name}'}" for cell, same, name in printed],
+            "ours ± sd": numbers(table["ours"], table["sd"]),
+            "paper Δ%": ["" if np.isnan(x) else f"{x:+.2f}" for x in table["expected_percent"]],
+            "ours Δ% to Base": change(""),
+            "ours Δ% to control": change("control_"),
+            "to Base": table["verdict"].fillna(""),
+            "to control": table["control_verdict"].fillna(""),
+            "the paper's change": table["reproduction"],
+        }
+    )
+    constant = [name for name in ("trained", "evaluated") if shown[name].nunique() < 2]
+    shown = shown.drop(columns=constant)
+    return shown.set_index(
+        [name for name in ("dataset", "k", "trained", "evaluated", "model", "tier") if name in shown]
+    )

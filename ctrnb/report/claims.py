@@ -1,0 +1,225 @@
+"""The paper's claims about tiers, each decided by all measured cells that it speaks of.
+
+A claim is *reproduced* if every cell is, and *not reproduced* if one cell is not with its interval widened to
+1 - 0.05 / m, m the number of cells, so that many cells do not make a chance find likely. Otherwise it is undecided at
+this power: ``detectable_percent`` says which change would have been found with 80 % probability.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from ctrnb.report.beside import NOT_REPRODUCED, REPRODUCED, UNDECIDED, comparable, paper_cells, reproduction
+from ctrnb.study.changes import LEVEL, combined
+
+DENSE, SPARSE = "ML-1M", "Yelp2022"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A statement about changes from one tier to another.
+
+    Attributes:
+        key: by which chapters ask for it.
+        table: of the paper, whose cells say how large the change is.
+        tier, reference: the change is from the reference to the tier.
+        datasets: of the paper that it is about.
+        metric: on the whole test part, or on its strong ratings alone.
+        expected: from the paper's changes to Base, by tier, to the expected one in percent.
+    """
+
+    key: str
+    text: str
+    source: str
+    table: int
+    tier: str
+    reference: str
+    datasets: tuple[str, ...] = (DENSE, SPARSE)
+    metric: str = "auc"
+    expected: Callable[[pd.DataFrame], pd.Series] | None = None
+
+
+def over_ts(changes: pd.DataFrame) -> pd.Series:
+    """Return FT's printed change less TS's, the paper's own way of comparing the two."""
+    return changes["ft"] - changes["ts"]
+
+
+CLAIMS = (
+    Claim("ts-dense", "TS improves AUC on the dense dataset", "Section 4.2, Table 2", 2, "ts", "base", (DENSE,)),
+    Claim("ts-sparse", "TS changes AUC on the sparse dataset as printed, model by model", "Section 4.2, Table 2", 2, "ts", "base", (SPARSE,)),
+    Claim("ft-dense", "FT improves AUC on the dense dataset", "Section 4.3, Table 3", 3, "ft", "base", (DENSE,)),
+    Claim("ft-over-ts", "FT is better than TS", "Section 4.3, Table 3", 3, "ft", "ts", expected=over_ts),
+    Claim("ts-logloss", "TS changes logloss as printed", "Appendix C.1, Table 5", 5, "ts", "base", metric="logloss"),
+    Claim("ft-over-ts-logloss", "FT lowers logloss more than TS", "Appendix C.1, Table 6", 6, "ft", "ts", metric="logloss", expected=over_ts),
+    Claim("ts-strong", "TS improves AUC on strong ratings, whatever it is trained on", "Appendix C.2, Table 8", 8, "ts", "base", (DENSE,), "auc_strong"),
+    Claim("ft-over-control", "FT's gain comes of message passing: it holds against the control", "Section 4.3, Table 3", 3, "ft", "control", (DENSE,)),
+    Claim("ts-over-control", "TS's gain holds against the control", "Section 4.2, Table 2", 2, "ts", "control", (DENSE,)),
+)  # fmt: skip
+
+
+def cells_of(claim: Claim, changes: pd.DataFrame) -> pd.DataFrame:
+    """Return the measured cells that a claim speaks of: dataset, k, model, metric, change, uncertainty and ``expected_percent``."""
+    keys = ["paper_dataset", "k", "drop_middle", "model", "metric"]
+    printed = paper_cells(claim.table).pivot(index=keys, columns="tier", values="expected_percent")
+    expected = claim.expected(printed) if claim.expected else printed[claim.tier]
+    ours = comparable(changes)
+    ours = ours[(ours["tier"] == claim.tier) & (ours["reference"] == claim.reference)]
+    ours = ours[ours["paper_dataset"].isin(claim.datasets) & (ours["metric"] == claim.metric)]
+    return ours.merge(expected.rename("expected_percent").reset_index(), on=keys)
+
+
+def decide(cells: pd.DataFrame) -> tuple[str, list[str]]:
+    """Return the verdict on a claim and on each of its cells."""
+    verdicts = [cell_verdict(row, LEVEL) for row in cells.itertuples()]
+    widened = [cell_verdict(row, LEVEL / len(cells)) for row in cells.itertuples()]
+    if NOT_REPRODUCED in widened:
+        return NOT_REPRODUCED, verdicts
+    return (REPRODUCED if all(each == REPRODUCED for each in verdicts) else UNDECIDED), verdicts
+
+
+def cell_verdict(row: Any, level: float) -> str:
+    """Return the verdict on one cell, a row of ``itertuples``, with its interval at a level."""
+    return reproduction(
+        row.change_percent, row.se_percent, row.df, row.expected_percent, same_data=row.same_data, level=level
+    )
+
+
+def claims(changes: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a claim and dataset that was measured.
+
+    Columns: key, claim, source, dataset, seeds, cells, reproduced, not_reproduced, undecided (numbers of cells), paper_percent
+    and ours_percent (medians of the change), detectable_percent (median), verdict.
+    """
+    rows = []
+    for claim in CLAIMS:
+        for dataset, cells in cells_of(claim, changes).groupby("dataset", sort=False):
+            rows.append(
+                {"key": claim.key, "claim": claim.text, "source": claim.source, "dataset": dataset} | summary(cells)
+            )
+    for dataset, cells in supervision_pairs(changes).groupby("dataset", sort=False):
+        rows.append(
+            {"key": "removal", "claim": REMOVAL, "source": "Appendix C.2, Table 8", "dataset": dataset} | summary(cells)
+        )
+    return pd.DataFrame(rows, columns=None if rows else ["key", "claim", "dataset", "seeds", "verdict"])
+
+
+def summary(cells: pd.DataFrame) -> dict:
+    """Return the numbers and the verdict of one claim on one dataset."""
+    verdict, verdicts = decide(cells)
+    return {
+        "seeds": int(cells["seeds"].min()),
+        "cells": len(cells),
+        "reproduced": verdicts.count(REPRODUCED),
+        "not_reproduced": verdicts.count(NOT_REPRODUCED),
+        "undecided": verdicts.count(UNDECIDED),
+        "paper_percent": float(cells["expected_percent"].median()),
+        "ours_percent": float(cells["change_percent"].median()),
+        "detectable_percent": float(cells["mde_percent"].abs().median()),
+        "verdict": verdict,
+    }
+
+
+def said(table: pd.DataFrame, key: str) -> str:
+    """Return the verdict on a claim in words, dataset by dataset: "reproduced (ml-1m, 5 seeds)"."""
+    found = table[table["key"] == key]
+    parts = [
+        f"{row.verdict} ({row.dataset}, {row.seeds} seed{'s' if row.seeds > 1 else ''})" for row in found.itertuples()
+    ]
+    return "; ".join(parts) or "not measured"
+
+
+def readable(table: pd.DataFrame) -> pd.DataFrame:
+    """Return :func:`claims` to be read."""
+    shown = pd.DataFrame(
+        {
+            "claim": table["claim"],
+            "source": table["source"],
+            "dataset": table["dataset"],
+            "seeds": table["seeds"],
+            "cells: yes / no / open": [
+                f"{row.reproduced} / {row.not_reproduced} / {row.undecided}" for row in table.itertuples()
+            ],
+            "paper Δ%": table["paper_percent"].map("{:+.2f}".format),
+            "ours Δ%": table["ours_percent"].map("{:+.2f}".format),
+            "detectable Δ%": table["detectable_percent"].map("{:.2f}".format),
+            "verdict": table["verdict"],
+        }
+    )
+    return shown.set_index(["claim", "dataset"])
+
+
+def readable_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Return :func:`supervision_pairs` to be read: AUC in percent, changes in percent of it."""
+    shown = pd.DataFrame(
+        {
+            "dataset": pairs["dataset"],
+            "k kept, removed": [f"{row.k}, {row.k_removed}" for row in pairs.itertuples()],
+            "model": pairs["model_name"],
+            "tier": pairs["tier"].map({"base": "Base", "ts": "TS"}),
+            "AUC kept": (100 * pairs["kept"]).map("{:.2f}".format),
+            "AUC removed": (100 * pairs["removed"]).map("{:.2f}".format),
+            "paper Δ%": pairs["expected_percent"].map("{:+.2f}".format),
+            "ours Δ%": [
+                f"{row.change_percent:+.2f} ({row.low_percent:+.2f}, {row.high_percent:+.2f})"
+                for row in pairs.itertuples()
+            ],
+            "the paper's change": pairs["reproduction"],
+        }
+    )
+    return shown.set_index(["dataset", "k kept, removed", "model", "tier"])
+
+
+REMOVAL = "Removing middle ratings from training improves predictions of the other ratings"
+PAIRS = ((1, 19), (3, 22))  # Table 7's pairs of like density on ML-1M: k with middle ratings, k without them
+
+
+def supervision_pairs(changes: pd.DataFrame) -> pd.DataFrame:
+    """Return what removing middle ratings from training does to AUC on strong test ratings, in pairs of like density.
+
+    The two members of a pair have other test interactions, so their levels are compared as independent samples; users
+    that both have in common make that interval too wide rather than too narrow.
+
+    Columns: dataset, k, k_removed, model, model_name, tier, kept, removed (mean AUC), change_percent, se_percent, df, low_percent,
+    high_percent, mde_percent, seeds, expected_percent (the paper's), reproduction.
+    """
+    printed = paper_cells(8).query("metric == 'auc_strong'").set_index(["paper_dataset", "drop_middle", "k", "model", "tier"])["paper"]  # fmt: skip
+    levels = comparable(changes).query("metric == 'auc_strong' and reference == '' and paper_dataset == @DENSE")
+    rows = []
+    for kept_k, removed_k in PAIRS:
+        kept = levels[(levels["k"] == kept_k) & ~levels["drop_middle"]].set_index(["dataset", "model", "tier"])
+        removed = levels[(levels["k"] == removed_k) & levels["drop_middle"]].set_index(["dataset", "model", "tier"])
+        for key in kept.index.intersection(removed.index):
+            dataset, model, tier = key
+            before, after = (
+                printed[DENSE, dropped, k, model, tier] for dropped, k in ((False, kept_k), (True, removed_k))
+            )
+            rows.append(
+                {"dataset": dataset, "k": kept_k, "k_removed": removed_k, "model": model, "tier": tier}
+                | unpaired(kept.loc[key], removed.loc[key])
+                | {"expected_percent": 100 * (after / before - 1)}
+            )
+    if not rows:
+        return pd.DataFrame(columns=["dataset"])
+    table = pd.DataFrame(rows).assign(same_data=True)
+    return table.assign(reproduction=[cell_verdict(row, LEVEL) for row in table.itertuples()])
+
+
+def unpaired(kept: pd.Series, removed: pd.Series) -> dict:
+    """Return the difference of two independent levels in percent of the first, by Welch's rule."""
+    scale = 100 / kept["mean"]
+    both = combined(float(removed["mean"] - kept["mean"]), [(kept["se"], kept["df"]), (removed["se"], removed["df"])])
+    low, high = both.interval()
+    return {
+        "model_name": kept["model_name"],
+        "kept": kept["mean"],
+        "removed": removed["mean"],
+        "change_percent": scale * both.value,
+        "se_percent": scale * both.se,
+        "df": both.df,
+        "low_percent": scale * low,
+        "high_percent": scale * high,
+        "mde_percent": scale * both.mde,
+        "seeds": int(min(kept["seeds"], removed["seeds"])),
+    }

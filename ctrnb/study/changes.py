@@ -1,0 +1,239 @@
+"""What changed from one tier to another, and how sure that is.
+
+Two things make a difference between two tiers uncertain: the test users are a sample, and a training depends on its
+seed. For n seeds let d_s be the difference with seed s on all test interactions, d their mean.
+
+* *Over seeds*: the paired t-test of the d_s. It says what other seeds would give on these very users.
+* *Over users*: the standard deviation of d over draws of the test users, all seeds evaluated on the same draw. It says
+  what other users would give with these very trainings.
+* *Both*, which decides: the variances of d are added, v = v_users + v_seeds, and d +- t sqrt(v) is the interval with
+  Welch and Satterthwaite's degrees of freedom v^2 / (v_seeds^2 / (n - 1)). What users and seeds share is counted in
+  both, which errs on the side of a wider interval. With one seed v_seeds is unknown and the interval is over users alone.
+
+``mde`` is the smallest true change that this design would find significant at 5 % with 80 % probability.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import pandas as pd
+from scipy import optimize, stats
+
+from ctrnb.data import Encoded
+from ctrnb.evaluation.resample import Weighted, user_draws, weighted_auc, weighted_logloss
+from ctrnb.evaluation.statistics import delong, paired_t
+from ctrnb.training import RunResult
+
+METRICS = ("auc", "auc_strong", "logloss", "logloss_strong")
+LOWER_IS_BETTER = ("logloss", "logloss_strong")
+COMPARISONS = (("control", "base"), ("ft", "base"), ("ft", "control"), ("ft", "ts"), ("ts", "base"), ("ts", "control"))
+POWER, LEVEL = 0.8, 0.05
+NORMAL = 1e6  # degrees of freedom at which t is normal
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its standard error and the error's degrees of freedom."""
+
+    value: float
+    se: float
+    df: float
+
+    def interval(self, level: float = LEVEL) -> tuple[float, float]:
+        """Return the interval that holds the true value with probability 1 - level."""
+        margin = float(stats.t.ppf(1 - level / 2, self.df)) * self.se
+        return self.value - margin, self.value + margin
+
+    @property
+    def p_value(self) -> float:
+        """Two-sided probability of a value this far from zero by chance."""
+        return float(2 * stats.t.sf(abs(self.value) / self.se, self.df)) if self.se else float(self.value == 0)
+
+    @property
+    def mde(self) -> float:
+        """The smallest true value found significant with 80 % probability."""
+        return detectable(round(self.df, 2)) * self.se
+
+
+def combined(value: float, parts: Sequence[tuple[float, float]]) -> Estimate:
+    """Return an estimate whose variance is the sum of independent parts, (standard error, degrees of freedom) each.
+
+    Its degrees of freedom are Welch's and Satterthwaite's, at most NORMAL.
+    """
+    variances = np.array([se for se, _ in parts]) ** 2
+    share = float((variances**2 / [df for _, df in parts]).sum())
+    total = float(variances.sum())
+    return Estimate(value, float(np.sqrt(total)), min(total**2 / share, NORMAL) if share else NORMAL)
+
+
+def over_users_and_seeds(differences: np.ndarray, se_users: float) -> Estimate:
+    """Return the mean of the differences (seeds,) with the uncertainty that the module describes."""
+    n = len(differences)
+    parts = [(se_users, NORMAL)]
+    if n > 1:
+        parts.append((float(differences.std(ddof=1)) / np.sqrt(n), n - 1))
+    return combined(float(differences.mean()), parts)
+
+
+@cache
+def detectable(df: float, level: float = LEVEL, power: float = POWER) -> float:
+    """Return the effect, in standard errors, that a two-sided t-test with ``df`` degrees of freedom finds with ``power``."""
+    critical = stats.t.ppf(1 - level / 2, df)
+    scale = np.sqrt(stats.chi2.ppf((np.arange(5000) + 0.5) / 5000, df) / df)  # of the estimated standard error
+
+    def missing(effect: float) -> float:
+        return float(stats.norm.sf(critical * scale - effect).mean()) - power
+
+    return float(optimize.brentq(missing, 0.0, 3 * critical + 10))
+
+
+def verdict(low: float, high: float, metric: str = "auc") -> str:
+    """Return what an interval of a change says: improved, worse or no significant change; empty for a missing one."""
+    if np.isnan(low) or np.isnan(high):
+        return ""
+    if low > 0:
+        return "worse" if metric in LOWER_IS_BETTER else "improved"
+    if high < 0:
+        return "improved" if metric in LOWER_IS_BETTER else "worse"
+    return "no significant change"
+
+
+Runs = Mapping[tuple[str, int], RunResult]  # by tier and number of the draw
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Metrics of the runs of one model on one curated dataset, on all its test users and on draws of them.
+
+    Attributes:
+        values: (metric, tier, number of the seed) on everyone.
+        resampled: the same on each draw of users (repeats,).
+    """
+
+    values: dict[tuple[str, str, int], float]
+    resampled: dict[tuple[str, str, int], np.ndarray]
+
+    def of(self, metric: str, tier: str, seeds: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+        """Return the values (seeds,) and the resampled values (repeats, seeds) of one tier."""
+        values = np.array([self.values[metric, tier, seed] for seed in seeds])
+        return values, np.stack([self.resampled[metric, tier, seed] for seed in seeds], axis=1)
+
+
+def resample(runs: Runs, encoded: Sequence[Encoded], *, repeats: int, seed: int = 0) -> Draws:
+    """Return every metric of every run on the same draws of users.
+
+    Args:
+        encoded: of each number of the seed. Their users are the same rows, since the split does not change who is kept.
+    """
+    users = len(encoded[0].user_side.id_code)
+    metrics = {
+        (metric, tier, number): function
+        for (tier, number), run in runs.items()
+        for metric, function in weighted(encoded[number], run.predictions(), users).items()
+    }
+    everyone = np.ones(users, np.int64)
+    draws = user_draws(list(metrics.values()), users, seed=seed, repeats=repeats)
+    values = {key: function(everyone) for key, function in metrics.items()}
+    return Draws(values, {key: draws[:, column] for column, key in enumerate(metrics)})
+
+
+def weighted(encoded: Encoded, probability: np.ndarray, users: int) -> dict[str, Weighted]:
+    """Return the metrics of one test part as functions of the users' weights; one that is undefined is left out."""
+    test = encoded.rows("test")
+    found: dict[str, Weighted] = {}
+    for suffix, keep in (("", np.ones(len(test), bool)), ("_strong", ~encoded.middle[test])):
+        label, user, p = encoded.label[test][keep], encoded.user[test][keep], probability[keep]
+        if label.any() and not label.all():
+            found[f"auc{suffix}"] = weighted_auc(label, p, user)
+            found[f"logloss{suffix}"] = weighted_logloss(label, p, user, users)
+    return found
+
+
+def changes(draws: Draws, tiers: Iterable[str]) -> list[dict]:
+    """Return one row a metric and comparison, and one a metric and tier with ``reference`` empty: its level.
+
+    Columns: metric, tier, reference, mean, reference_mean, change, change_percent, seeds, sd_seeds, t_low, t_high (over
+    seeds), p_seeds, users_low, users_high, se_users (over users), se, df, low, high, p_value (over both), mde,
+    mde_percent, verdict.
+    """
+    tiers = set(tiers)
+    rows = []
+    for metric in METRICS:
+        for tier, reference in (*((tier, "") for tier in sorted(tiers)), *COMPARISONS):
+            seeds = [n for m, t, n in draws.values if (m, t) == (metric, tier)]
+            if reference:
+                seeds = [n for n in seeds if (metric, reference, n) in draws.values]
+            if not seeds or tier not in tiers or (reference and reference not in tiers):
+                continue
+            rows.append(
+                {"metric": metric, "tier": tier, "reference": reference}
+                | one_change(draws, metric, tier, reference, seeds)
+            )
+    return rows
+
+
+def one_change(draws: Draws, metric: str, tier: str, reference: str, seeds: Sequence[int]) -> dict:
+    """Return the statistics of one comparison, or of one level."""
+    values, resampled = draws.of(metric, tier, seeds)
+    against, against_resampled = draws.of(metric, reference, seeds) if reference else (0 * values, 0 * resampled)
+    difference, moved = values - against, (resampled - against_resampled).mean(axis=1)
+    users_low, users_high = np.nanquantile(moved, [LEVEL / 2, 1 - LEVEL / 2])
+    over_seeds = paired_t(values, against) if len(seeds) > 1 else None
+    change = over_users_and_seeds(difference, float(np.nanstd(moved, ddof=1)))
+    low, high = change.interval()
+    base = float(against.mean()) if reference else np.nan
+    row = {
+        "mean": float(values.mean()),
+        "reference_mean": base,
+        "change": change.value,
+        "change_percent": 100 * change.value / base,
+        "seeds": len(seeds),
+        "sd_seeds": float(difference.std(ddof=1)) if over_seeds else np.nan,
+        "t_low": over_seeds.low if over_seeds else np.nan,
+        "t_high": over_seeds.high if over_seeds else np.nan,
+        "users_low": float(users_low),
+        "users_high": float(users_high),
+        "se_users": float(np.nanstd(moved, ddof=1)),
+        "se": change.se,
+        "df": change.df,
+        "low": low,
+        "high": high,
+    }
+    if not reference:  # a level is not tested
+        return row | dict.fromkeys(("p_seeds", "p_value", "mde", "mde_percent"), np.nan) | {"verdict": ""}
+    return row | {
+        "p_seeds": over_seeds.p_value if over_seeds else np.nan,
+        "p_value": change.p_value,
+        "mde": change.mde,
+        "mde_percent": 100 * change.mde / base,
+        "verdict": verdict(low, high, metric),
+    }
+
+
+def holm(p_values: np.ndarray) -> np.ndarray:
+    """Return Holm's (1979) adjusted p-values: below 5 % in a family where each true null is rejected with at most 5 %.
+
+    The i-th smallest of m (from 0) is multiplied by m - i and made no smaller than the one before. NaN stays NaN.
+    """
+    p = np.asarray(p_values, np.float64)
+    adjusted = np.full(len(p), np.nan)
+    known = np.flatnonzero(~np.isnan(p))
+    order = known[np.argsort(p[known], kind="stable")]
+    factors = len(order) - np.arange(len(order))
+    adjusted[order] = np.minimum(np.maximum.accumulate(factors * p[order]), 1.0)
+    return adjusted
+
+
+def with_holm(table: pd.DataFrame) -> pd.DataFrame:
+    """Return :func:`changes` rows with ``p_holm``: adjusted within each metric, tier and reference of the whole table."""
+    adjusted = table.groupby(["metric", "tier", "reference"])["p_value"].transform(lambda p: holm(p.to_numpy()))
+    return table.assign(p_holm=adjusted)
+
+
+def delong_p(encoded: Encoded, run: RunResult, reference: RunResult) -> float:
+    """Return DeLong's two-sided p-value for one run's AUC against another's on the same test interactions."""
+    label = encoded.label[encoded.rows("test")]
+    p_value = delong(label, run.predictions(), reference.predictions()).p_value
+    return np.nan if p_value is None else p_value

@@ -1,0 +1,105 @@
+"""What ``ctrnb sweep`` does: a dry run, or a sweep and its ledger."""
+
+from pathlib import Path
+from typing import Any
+
+from ctrnb.study.description import read_study
+from ctrnb.study.estimate import estimated_seconds, probe, timings
+from ctrnb.study.ledger import changes_path, check_suffix, tables, write_table
+from ctrnb.study.plan import sizes, steps
+from ctrnb.study.progress import duration, observer
+from ctrnb.study.sweep import Engine, Sweep
+from ctrnb.training import RunStore
+from ctrnb.training.device import pick_device
+
+
+def dry_run(path: Path, runs: Path, *, data_dir: Path | None, device: str, workers: int) -> dict[str, Any]:
+    """Return what a sweep would do, without training more than a probe.
+
+    Keys: study; trainings, done and left (at most, where the search decides); startable now; estimated_seconds for what
+    is left with ``workers`` trainings at a time; probes (how many short ones the estimate needed); cells, the counts by
+    dataset, k, drop_middle and model.
+    """
+    study = read_study(path)
+    sweep = Sweep(study, RunStore(runs), data_dir=data_dir, device=device)
+    startable = len(sweep.open_steps())
+    known, seconds, cells = timings(runs), 0.0, []
+    measured = len(known)
+    for group in sweep.groups:
+        done = [step.training.tier for step in steps(study, group, sweep.known) if step.training in sweep.known]
+        left = {tier: count - done.count(tier) for tier, count in sizes(study, group).items()}
+        for tier, count in left.items():
+            training = group.training(group.draws[0], tier, study.common())
+            encoded = sweep.splits.encoded(training.split)
+            if count and estimated_seconds(known, encoded, training) is None:
+                known.append(probe(encoded, training, device=device))
+            seconds += count * (estimated_seconds(known, encoded, training) or 0.0) if count else 0.0
+        cell = {"dataset": group.dataset, "k": group.k, "drop_middle": group.drop_middle, "model": group.model}
+        cells.append(cell | {"done": len(done), "left": sum(left.values())})
+    total = sum(cell["done"] + cell["left"] for cell in cells)
+    return {
+        "study": study.name,
+        "trainings": total,
+        "done": sum(cell["done"] for cell in cells),
+        "left": sum(cell["left"] for cell in cells),
+        "startable": startable,
+        "estimated_seconds": seconds / workers,
+        "probes": len(known) - measured,
+        "cells": cells,
+    }
+
+
+def sweep(
+    path: Path, runs: Path, engine: Engine, *, data_dir: Path | None, device: str, out: Path | None
+) -> dict[str, Any]:
+    """Run a study on an engine, write its ledger (default: RUNS/<study>.csv) and changes, and return the outcome.
+
+    Keys: study; trainings (in the end, at most); done; reused (of those done, found finished); failed, a list of training
+    and reason; complete (whether every training of the study is done); and, where there is one, ledger and changes, paths.
+
+    Raises:
+        ConfigError: the study is malformed, or ``out`` has another suffix than a ledger's.
+        DeviceError: no such device here (a cluster's are its own affair).
+        DataError: a dataset is missing or malformed.  RunError: a folder cannot be written.
+    """
+    study = read_study(path)
+    out = out or runs / f"{study.name}.csv"
+    check_suffix(out)
+    if engine.local:
+        pick_device(device)
+    state = Sweep(study, RunStore(runs), data_dir=data_dir, device=device)
+    with observer(state.total()) as shown:
+        state.observer = shown
+        state.run(engine)
+    return {
+        "study": study.name,
+        "trainings": state.total(),
+        "done": shown.done,
+        "reused": shown.reused,
+        "failed": [{"training": str(training), "reason": reason} for training, reason in state.failures.items()],
+        "complete": state.complete(),
+        **write_ledger(state, out),
+    }
+
+
+def write_ledger(state: Sweep, out: Path) -> dict[str, str]:
+    """Write what has finished to ``out`` and beside it; return the paths, or nothing where nothing has finished."""
+    ledger, changes = tables(state)
+    if ledger.empty:
+        return {}
+    write_table(ledger, out)
+    write_table(changes, changes_path(out))
+    return {"ledger": str(out), "changes": str(changes_path(out))}
+
+
+def readable(values: dict[str, Any]) -> dict[str, Any]:
+    """Return an outcome or a dry run for people: times in words, and a line a cell instead of a list."""
+    shown = {name: value for name, value in values.items() if not isinstance(value, list)}
+    if "estimated_seconds" in shown:
+        shown["estimated_time"] = duration(shown.pop("estimated_seconds"))
+    if "failed" in values:
+        shown["failed"] = len(values["failed"])
+    for cell in values.get("cells", ()):
+        name = f"{cell['dataset']} k={cell['k']}{' middle removed' if cell['drop_middle'] else ''} {cell['model']}"
+        shown[name] = f"{cell['done']} done, {cell['left']} left"
+    return shown

@@ -1,0 +1,183 @@
+"""The ledger: tables made of the finished runs of a study.
+
+    NAME.csv           one row a training: settings, seeds, metrics, timings, device, versions, date, command
+    NAME-changes.csv   one row a comparison of two tiers: see :mod:`ctrnb.study.changes`
+
+Both are derived from the runs folder and can be made again at any time; a suffix of .parquet gives Parquet.
+"""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ctrnb.data import Encoded
+from ctrnb.errors import ConfigError, RunError
+from ctrnb.models import DISPLAY
+from ctrnb.study.changes import Draws, changes, delong_p, resample, with_holm
+from ctrnb.study.plan import Group, Step, steps
+from ctrnb.study.sweep import Sweep
+from ctrnb.training import RunResult
+
+TIER_NAMES = {"base": "Base", "control": "Control", "ft": "FT", "ts": "TS"}
+VARYING = ("seconds_per_epoch", "train_samples_per_second", "peak_memory_mb", "date", "command")  # from run to run
+GAINS = (("delta", "base"), ("gain", "control"))
+SUFFIXES = (".csv", ".parquet")
+
+
+def flat_row(result: RunResult) -> dict[str, Any]:
+    """Return a run's row without its nested entries, with names for display and versions."""
+    row = {key: value for key, value in result.row.items() if not isinstance(value, dict)}
+    return row | {"model_name": DISPLAY[row["model"]], "tier_name": TIER_NAMES[row["tier"]]} | result.row["versions"]
+
+
+def tables(sweep: Sweep) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the ledger and the changes of what has finished, in the order of the study.
+
+    The ledger has, for every final training but Base, ``delta``: its AUC less Base's with the same seeds, with
+    ``delta_low`` and ``delta_high``, a 95 % interval over test users, and ``delong_p``; and ``gain``, the same over the
+    control. Rows with ``stage`` other than final are the search's.
+    """
+    rows: dict[str, dict] = {}
+    compared: list[pd.DataFrame] = []
+    for group in sweep.groups:
+        found = [(step, result) for step, result in finished(sweep, group)]
+        for step, result in found:
+            row = training_row(sweep, step, result)
+            if row["run_id"] not in rows or step.stage == "final":
+                rows[row["run_id"]] = row
+        compared.append(compare(sweep, group, found, rows))
+    table = with_holm(pd.concat(compared, ignore_index=True)) if any(map(len, compared)) else pd.DataFrame()
+    return pd.DataFrame(rows.values()), table
+
+
+def finished(sweep: Sweep, group: Group) -> list[tuple[Step, RunResult]]:
+    """Return the finished trainings of a group, by tier, seed and stage rather than by when they finished."""
+    found = []
+    for step in steps(sweep.study, group, sweep.known):
+        if sweep.known.get(step.training) is not None and (result := sweep.result(step.training)) is not None:
+            found.append((step, result))
+    order = {draw: number for number, draw in enumerate(group.draws)}
+    stages = ("final", "search", "support")
+
+    def place(entry: tuple[Step, RunResult]) -> tuple:
+        training = entry[0].training
+        draw = order[training.split.seed, training.seed]
+        return list(TIER_NAMES).index(training.tier), stages.index(entry[0].stage), draw, repr(training.overrides)
+
+    return sorted(found, key=place)
+
+
+def training_row(sweep: Sweep, step: Step, result: RunResult) -> dict[str, Any]:
+    """Return one row of the ledger, less its comparisons."""
+    encoded, split = sweep.splits.encoded(step.training.split), step.training.split
+    row = flat_row(result)
+    first = {
+        "run_id": row.pop("run_id"),
+        "dataset": row.pop("dataset"),
+        "model": row.pop("model"),
+        "tier": row.pop("tier"),
+        "seed": row.pop("seed"),
+        "k": split.k,
+        "drop_middle": split.drop_middle,
+        "density_percent": density_percent(encoded),
+        "split_seed": split.seed,
+        "stage": step.stage,
+        "candidate": json.dumps(dict(step.candidate)),
+        "overrides": json.dumps(dict(step.training.overrides)),
+    }
+    return first | row | {"date": result.origin["date"], "command": result.origin["command"]}
+
+
+def density_percent(encoded: Encoded) -> float:
+    """Return interactions over users times items, in percent (Table 1)."""
+    return 100 * len(encoded.user) / (len(encoded.user_side.id_code) * len(encoded.item_side.id_code))
+
+
+def compare(sweep: Sweep, group: Group, found: list[tuple[Step, RunResult]], rows: dict[str, dict]) -> pd.DataFrame:
+    """Return the changes of a group, and write each run's own into its row."""
+    runs = {
+        (step.training.tier, group.draws.index((step.training.split.seed, step.training.seed))): result
+        for step, result in found
+        if step.stage == "final"
+    }
+    if not runs:
+        return pd.DataFrame()
+    encoded = [sweep.splits.encoded(group.training(draw, "base", ()).split) for draw in group.draws]
+    draws = resample(runs, encoded, repeats=sweep.study.repeats)
+    for (tier, number), result in runs.items():
+        rows[result.row["run_id"]] |= own_changes(runs, draws, tier, number, encoded[number])
+    keys = {
+        "dataset": encoded[0].name,
+        "k": group.k,
+        "drop_middle": group.drop_middle,
+        "density_percent": density_percent(encoded[0]),
+        "model": group.model,
+        "model_name": DISPLAY[group.model],
+    }
+    found_tiers = {tier for tier, _ in runs}
+    return pd.DataFrame([keys | row for row in changes(draws, found_tiers)])
+
+
+def own_changes(
+    runs: dict[tuple[str, int], RunResult], draws: Draws, tier: str, number: int, encoded: Encoded
+) -> dict[str, float]:
+    """Return one run's change of AUC to Base and to the control, with intervals over test users."""
+    values: dict[str, float] = {}
+    for name, reference in GAINS:
+        if tier in ("base", reference) or (reference, number) not in runs:
+            continue
+        moved = draws.resampled["auc", tier, number] - draws.resampled["auc", reference, number]
+        low, high = np.nanquantile(moved, [0.025, 0.975])
+        change = draws.values["auc", tier, number] - draws.values["auc", reference, number]
+        values |= {name: change, f"{name}_low": float(low), f"{name}_high": float(high)}
+        values[f"{name}_delong_p"] = delong_p(encoded, runs[tier, number], runs[reference, number])
+    return values
+
+
+def changes_path(ledger: Path) -> Path:
+    """Return where the changes of a ledger stand."""
+    return ledger.with_name(f"{ledger.stem}-changes{ledger.suffix}")
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """Write a table whole or not at all.
+
+    Raises:
+        ConfigError: the suffix is neither .csv nor .parquet.  RunError: the file cannot be written.
+    """
+    check_suffix(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
+            temporary = Path(file.name)
+        try:
+            table.to_csv(temporary, index=False) if path.suffix == ".csv" else table.to_parquet(temporary, index=False)
+            temporary.chmod(0o666 & ~umask())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise RunError(f"{path} could not be written: {error.strerror or error}.") from None
+
+
+def umask() -> int:
+    """Return the process's mask of file permissions."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def check_suffix(path: Path) -> None:
+    """Raise ConfigError unless a table can be written under this name."""
+    if path.suffix not in SUFFIXES:
+        raise ConfigError(f"{path}: a ledger is written as {' or '.join(SUFFIXES)}.")
+
+
+def deterministic(ledger: pd.DataFrame) -> pd.DataFrame:
+    """Return a ledger without the columns that differ from run to run: timings, date and command."""
+    return ledger.drop(columns=[name for name in VARYING if name in ledger])

@@ -1,0 +1,136 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from ctrnb import paper
+from ctrnb.errors import ParameterError
+from ctrnb.report import claims as words
+from ctrnb.report.beside import (
+    NOT_REPRODUCED,
+    PAPER_NAMES,
+    REPRODUCED,
+    UNDECIDED,
+    beside,
+    paper_cells,
+    readable,
+    reproduction,
+)
+from ctrnb.report.claims import CLAIMS, REMOVAL, claims, supervision_pairs
+from ctrnb.study.changes import NORMAL, detectable
+
+SE = 0.02  # percent
+
+
+def test_what_an_interval_says_of_an_expected_change() -> None:
+    def said(change: float, expected: float, **options) -> str:
+        return reproduction(change, SE, NORMAL, expected, **options)
+
+    assert said(0.20, 0.30) == REPRODUCED and said(-0.20, -0.01) == REPRODUCED
+    assert said(0.20, -0.30) == NOT_REPRODUCED and said(0.20, 0.0) == NOT_REPRODUCED
+    assert said(0.01, 0.03) == UNDECIDED  # 0.01 +- 0.04 holds 0 and 0.03
+    assert said(0.01, 0.30) == NOT_REPRODUCED  # it leaves 0.30 out
+    assert said(0.01, 0.30, same_data=False) == UNDECIDED
+    assert said(0.045, 0.30) == REPRODUCED and said(0.045, 0.05, level=0.001) == UNDECIDED
+    assert said(np.nan, 0.3) == said(0.3, np.nan) == ""
+
+
+def measured_like(number: int, shift: float = 0.0, dataset: str = "ml-1m", control: float = 0.0) -> pd.DataFrame:
+    """Return changes as if our measurements were the paper's table, moved by ``shift`` percent, and equal to the control's."""
+    cells = paper_cells(number)
+    rows = []
+    for cell in cells[cells["paper_dataset"] == PAPER_NAMES[dataset]].itertuples():
+        head = {"dataset": dataset, "k": cell.k, "drop_middle": cell.drop_middle, "model": cell.model, "model_name": cell.model, "metric": cell.metric, "tier": cell.tier, "seeds": 5, "sd_seeds": 1e-4, "mean": cell.paper}  # fmt: skip
+        rows.append(head | {"reference": "", "se": 1e-4, "df": NORMAL})
+        if cell.tier == "base":
+            continue
+        for reference, change in (("base", cell.expected_percent + shift), ("control", control), ("ts", np.nan)):
+            absolute, se = change / 100, SE / 100
+            test = {"change_percent": change, "change": absolute, "reference_mean": 1.0, "se": se, "df": NORMAL}
+            more = {
+                "low": absolute - 1.96 * se,
+                "high": absolute + 1.96 * se,
+                "verdict": "",
+                "p_holm": 0.01,
+                "p_value": 0.01,
+            }
+            rows.append(head | {"reference": reference} | test | more | {"mde": se * detectable(NORMAL), "mde_percent": SE * detectable(NORMAL)})  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def test_the_papers_own_numbers_reproduce_it_where_they_are_large_enough() -> None:
+    table = beside(2, measured_like(2))
+    compared = table[table["tier"] == "ts"]
+    assert len(compared) == 6 * 3 and (compared["ours"] == compared["paper"]).all()
+    large = compared["expected_percent"].abs() > 2 * SE
+    assert (compared.loc[large, "reproduction"] == REPRODUCED).all()
+    assert (compared.loc[~large, "reproduction"] == UNDECIDED).all()
+
+
+def test_numbers_of_the_other_sign_do_not() -> None:
+    table = beside(2, measured_like(2, shift=-1.0)).query("tier == 'ts' and expected_percent > 0")
+    assert len(table) == 17 and (table["reproduction"] == NOT_REPRODUCED).all()
+
+
+@pytest.mark.parametrize("number", [2, 3, 5, 6, 8])
+def test_every_cell_of_a_table_finds_its_place(number: int) -> None:
+    printed = paper.table(number).dropna(subset=["value"])
+    table = beside(number, pd.concat([measured_like(number), measured_like(number, dataset="yelp-small")]))
+    assert len(table) == len(printed) and table["paper"].notna().all()
+    scale = 1 if number in (5, 6) else 100
+    assert sorted((scale * table["paper"]).round(4)) == sorted(printed["value"].round(4))
+    assert len(readable(table)) == len(table)
+
+
+def test_a_sample_is_labelled_and_only_its_side_is_compared() -> None:
+    table = beside(2, measured_like(2, dataset="yelp-small").assign(change_percent=0.0))
+    assert set(table.loc[table["tier"] == "ts", "reproduction"]) == {UNDECIDED}
+    assert readable(table)["paper"].str.endswith("on Yelp2022").all()
+
+
+def test_only_tables_of_tiers_stand_beside() -> None:
+    with pytest.raises(ParameterError, match="2, 3, 5, 6 and 8"):
+        paper_cells(7)
+
+
+def test_a_claim_needs_every_cell_and_falls_by_one() -> None:
+    def verdict(changes: pd.DataFrame) -> str:
+        table = claims(changes)
+        return table.set_index("claim").loc[CLAIMS[2].text, "verdict"]
+
+    changes = measured_like(3)
+    assert CLAIMS[2].table == 3 and verdict(changes) == REPRODUCED
+    victim = (changes["tier"] == "ft") & (changes["reference"] == "base") & (changes["metric"] == "auc")
+    one = changes[victim].index[0]
+    changes.loc[one, "change_percent"] = 0.0
+    assert verdict(changes) == NOT_REPRODUCED  # a change of the paper's size is left out
+    changes.loc[one, "se"] = 1.0
+    assert verdict(changes) == UNDECIDED  # a wide interval leaves nothing out
+
+
+def test_a_gain_that_the_control_has_too_is_not_reproduced_against_it() -> None:
+    table = claims(measured_like(3)).set_index("claim")
+    claim = next(each for each in CLAIMS if (each.tier, each.reference) == ("ft", "control"))
+    assert table.loc[claim.text, "verdict"] == NOT_REPRODUCED and table.loc[claim.text, "cells"] == 9
+
+
+def test_supervision_pairs_compare_levels_of_like_density() -> None:
+    changes = measured_like(8)
+    pairs = supervision_pairs(changes)
+    assert len(pairs) == 2 * 4 * 2 and set(zip(pairs["k"], pairs["k_removed"], strict=True)) == {(1, 19), (3, 22)}
+    assert pairs["change_percent"].to_numpy() == pytest.approx(pairs["expected_percent"].to_numpy())
+    assert pairs["se_percent"].iloc[0] == pytest.approx(100 * np.sqrt(2) * 1e-4 / pairs["kept"].iloc[0])
+    assert (pairs["reproduction"] == REPRODUCED).all()
+    assert claims(changes).set_index("claim").loc[REMOVAL, "verdict"] == REPRODUCED
+    assert supervision_pairs(measured_like(2)).empty
+
+
+def test_verdicts_in_words() -> None:
+    table = claims(pd.concat([measured_like(3), measured_like(3, dataset="yelp-small").assign(seeds=1)]))
+    assert words.said(table, "ft-dense") == "reproduced (ml-1m, 5 seeds)"
+    assert (
+        words.said(table, "removal") == "not measured"
+        and words.said(claims(pd.DataFrame(columns=table.columns.union(measured_like(3).columns))), "x")
+        == "not measured"
+    )
+    assert len(words.readable(table)) == len(table)
+    assert len(words.readable_pairs(supervision_pairs(measured_like(8)))) == 16

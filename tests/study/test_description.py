@@ -1,0 +1,83 @@
+from pathlib import Path
+
+import pytest
+
+from ctrnb.errors import ConfigError
+from ctrnb.study.description import Budget, Cell, Study, read_study
+
+CELL = '[[cells]]\ndatasets = ["synthetic"]\nk = [3]\n'
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    (tmp_path / "s.toml").write_text(text)
+    return tmp_path / "s.toml"
+
+
+def test_a_study_is_read_with_defaults_and_paths_relative_to_it(own: Path) -> None:
+    study = read_study(own / "study.toml")
+    assert study.name == "study" and study.cells[0].tiers == ("base", "control", "ft", "ts")
+    assert study.cells[0].datasets == (str(own / "own.toml"),) and study.budget == Budget()
+    assert study.common() == (("training.epochs", 1), ("training.precision", "fp32"))
+
+
+def test_a_models_own_grid_wins_over_any(tmp_path: Path) -> None:
+    text = (
+        CELL + "[grid.any.ts]\nencoder.layers = [1, 2]\ntraining.patience = [3]\n[grid.afn.ts]\nencoder.layers = [0]\n"
+    )
+    study = read_study(written(tmp_path, text))
+    assert [dict(point) for point in study.points("dcnv2", "ts")] == [
+        {"encoder.layers": 1, "training.patience": 3},
+        {"encoder.layers": 2, "training.patience": 3},
+    ]
+    assert [dict(point) for point in study.points("afn", "ts")] == [{"encoder.layers": 0, "training.patience": 3}]
+    assert study.points("afn", "base") == ((),)
+
+
+@pytest.mark.parametrize(
+    ("vary", "draws"), [("training", ((7, 1), (7, 2))), ("split", ((1, 0), (2, 0))), ("both", ((1, 1), (2, 2)))]
+)
+def test_what_the_seeds_are_of(vary: str, draws: tuple) -> None:
+    assert Cell(("synthetic",), (3,), seeds=(1, 2), split_seed=7, vary=vary).draws() == draws
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "lacks cells"),
+        ("cells = []", "needs at least one"),
+        (CELL.replace("datasets", "dataset"), "no setting 'dataset'.*Did you mean 'datasets'"),
+        ("celsl = 1\n" + CELL, "no setting 'celsl'.*Did you mean 'cells'"),
+        (CELL + 'models = ["dcnv"]', "no model 'dcnv'.*Did you mean 'dcnv2'"),
+        (CELL + 'tiers = ["fts"]', "no tier 'fts'"),
+        (CELL + "seeds = []", "Cell.seeds is empty"),
+        (CELL + "seeds = [1, 1]", "entry twice"),
+        (CELL + "seeds = [-1]", "0 or more"),
+        (CELL + 'vary = "splits"', "one of 'training', 'split', 'both'"),
+        (CELL + "[budget]\nhours = 0", "above 0"),
+        (CELL + "[budget]\nhour = 1", "no setting 'hour'.*Did you mean 'hours'"),
+        (CELL + "[fixed]\ntraining.epoch = 1", "no setting 'epoch'"),
+        (CELL + "[fixed]\ntrainig.epochs = 1", "no section 'trainig'.*Did you mean 'training'"),
+        (CELL + "[fixed]\nepochs = 1", "no section 'epochs'"),
+        (CELL + "[grid.dcn.base]\ntraining.epochs = [1]", "grid.dcn: no such model.*dcnv2"),
+        (CELL + "[grid.any.fts]\ntraining.epochs = [1]", "grid.any.fts: no such tier.*Did you mean"),
+        (CELL + "[grid.any.ft]\ntraining.epochs = 1", "must be a list"),
+        (CELL + "[grid.any.ft]\ntraining.epochs = []", "must be a list of one or more"),
+        (CELL + "[grid.any.ft]\ntraining.epochs = [0]", "epochs=0"),
+        (CELL + "[grid.dcnv2.ft]\nmodel.dropout = [0.1]", "inherited from Base"),
+        (CELL + "[grid.any.control]\nencoder.layers = [1]", "no effect on the control"),
+        (CELL + "[grid.any.ts]\nmodel.neurons = [1]", "no setting 'neurons'"),
+        ("cells = 3", "expected a list"),
+        ("cells = [3]", "expected a list of a table"),
+        ("repeats = 1\n" + CELL, "at least 2 draws"),
+        ('name = "a/b"\n' + CELL, "a file's"),
+        ("k = ", "not valid TOML"),
+    ],
+)
+def test_a_wrong_study_is_refused_with_what_to_do(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        read_study(written(tmp_path, text))
+
+
+def test_every_shipped_study_is_valid() -> None:
+    paths = sorted((Path(__file__).parents[2] / "book" / "studies").glob("*.toml"))
+    assert paths and all(isinstance(read_study(path), Study) and read_study(path).name == path.stem for path in paths)

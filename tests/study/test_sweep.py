@@ -1,0 +1,219 @@
+import json
+import os
+import warnings
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from ctrnb.cli import app
+from ctrnb.errors import DataError
+from ctrnb.study import command, engines
+from ctrnb.study.description import read_study
+from ctrnb.study.inprocess import InProcessEngine
+from ctrnb.study.jobs import Failure, Job
+from ctrnb.study.ledger import deterministic, tables
+from ctrnb.study.local import LocalEngine
+from ctrnb.study.sweep import Sweep
+from ctrnb.training import RunStore
+
+TRAININGS = (2 + 1) + (2 + 1) + 2 + 2  # base and ft with two candidates each, control, ts; two seeds
+
+
+def sweep(folder: Path, engine=None, runs: str = "runs", **options) -> dict:
+    """Run the folder's study in this process."""
+    options = {"data_dir": None, "device": "cpu", "out": None} | options
+    return command.sweep(folder / "study.toml", folder / runs, engine or InProcessEngine(threads=1), **options)
+
+
+class Failing(InProcessEngine):
+    """An engine on which the trainings of one tier fail."""
+
+    def __init__(self, tier: str) -> None:
+        super().__init__(threads=1)
+        self.tier = tier
+
+    def wait(self, timeout: float) -> list:
+        failed = [ticket for ticket, job in self.jobs if job.arguments["tier"] == self.tier]
+        outcome = super().wait(timeout)
+        return [(ticket, Failure("as asked")) for ticket in failed] or outcome
+
+
+def ledger(folder: Path, runs: str = "runs") -> pd.DataFrame:
+    return deterministic(pd.read_csv(folder / runs / "study.csv"))
+
+
+def test_a_study_ends_with_a_row_a_training_and_is_not_repeated(own: Path) -> None:
+    first = sweep(own)
+    assert (first["done"], first["reused"], first["complete"], first["failed"]) == (TRAININGS, 0, True, [])
+    table = ledger(own)
+    assert table["run_id"].is_unique and len(table) == TRAININGS
+    final = table[table["stage"] == "final"]
+    assert final.groupby("tier")["seed"].apply(sorted).map(tuple).to_dict() == dict.fromkeys(
+        ("base", "control", "ft", "ts"), (0, 1)
+    )
+    assert final.loc[final["tier"] != "base", "delta"].notna().all() and final["fingerprint"].nunique() == 1
+    again = sweep(own)
+    assert (again["done"], again["reused"]) == (TRAININGS, TRAININGS)
+    pd.testing.assert_frame_equal(ledger(own), table)
+
+
+def test_the_search_takes_the_best_validation_auc(own: Path) -> None:
+    sweep(own)
+    table = ledger(own)
+    for tier in ("base", "ft"):
+        candidates = table[(table["tier"] == tier) & (table["seed"] == 0)]
+        best = candidates.loc[candidates["valid_auc"].idxmax()]
+        assert len(candidates) == 2 and best["stage"] == "final" and (candidates["stage"] == "final").sum() == 1
+
+
+def test_a_stopped_sweep_goes_on_to_the_same_ledger(own: Path) -> None:
+    sweep(own, runs="whole")
+    path = own / "study.toml"
+    text = path.read_text()
+    for allowed in (1, 3, 2):
+        path.write_text(text + f"\n[budget]\ntrainings = {allowed}\n")
+        assert sweep(own)["complete"] is False
+    assert len(ledger(own)) == 6
+    path.write_text(text)
+    assert sweep(own)["reused"] == 6
+    pd.testing.assert_frame_equal(ledger(own), ledger(own, "whole"))
+
+
+def test_a_budget_of_hours_starts_nothing_after_it(own: Path) -> None:
+    path = own / "study.toml"
+    path.write_text(path.read_text() + "\n[budget]\nhours = 1\n")
+    state = Sweep(read_study(path), RunStore(own / "runs"), device="cpu")
+    times = iter([0, *[3599] * 4, *[3601] * 1000])
+    state.run(InProcessEngine(threads=1), clock=lambda: next(times))
+    assert 1 <= len(state.known) < TRAININGS and not state.complete()
+
+
+def test_one_row_can_be_recomputed_by_the_training_command(own: Path) -> None:
+    sweep(own)
+    row = ledger(own).query("tier == 'ts' and seed == 1").iloc[0]
+    arguments = ["train", str(own / "own.toml"), "--model", "dcnv2", "--tier", "ts", "--k", "2", "--seed", "1"]
+    sets = [f"--set={name}={value}" for name, value in json.loads(row["overrides"]).items()]
+    result = CliRunner().invoke(app, [*arguments, *sets, "--device", "cpu", "--runs", str(own / "other"), "--json"])
+    assert json.loads(result.stdout)["run_id"] == row["run_id"] and json.loads(result.stdout)["auc"] == row["auc"]
+
+
+@pytest.mark.parametrize("name", ["run.json", "model.safetensors"])
+def test_a_corrupt_row_or_checkpoint_is_named_and_redone(own: Path, name: str) -> None:
+    sweep(own)
+    table = ledger(own)
+    victim = table[(table["tier"] == "base") & (table["stage"] == "final")]["run_id"].iloc[0]
+    path = own / "runs" / victim / name
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        outcome = sweep(own)
+    assert any(victim in str(each.message) and "checksum" in str(each.message) for each in caught)
+    assert outcome["complete"] and outcome["reused"] == TRAININGS - 1
+    pd.testing.assert_frame_equal(ledger(own), table)
+
+
+def test_a_parent_that_is_damaged_while_the_sweep_runs_is_redone(own: Path) -> None:
+    class Vandal(InProcessEngine):
+        done = False
+
+        def wait(self, timeout: float) -> list:
+            outcome = super().wait(timeout)
+            finished = list((own / "runs").glob("*/model.safetensors"))
+            if len(finished) == 2 and not self.done:
+                self.done = True
+                for path in finished:
+                    path.write_bytes(b"")
+            return outcome
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert sweep(own, Vandal())["complete"]
+    sweep(own, runs="whole")
+    pd.testing.assert_frame_equal(ledger(own), ledger(own, "whole"))
+
+
+def test_a_failed_training_is_reported_and_the_rest_goes_on(own: Path, capsys) -> None:
+    outcome = sweep(own, Failing("ft"))
+    assert len(outcome["failed"]) == 2 and outcome["failed"][0]["reason"] == "as asked" and not outcome["complete"]
+    assert set(ledger(own)["tier"]) == {"base", "ts"}
+    assert "failed: as asked" in capsys.readouterr().err
+
+
+def test_the_command_ends_in_1_where_a_training_failed_and_2_where_nothing_could_start(own: Path, monkeypatch) -> None:
+    monkeypatch.setattr(engines, "start", lambda *a, **k: Failing("ts"))
+    arguments = ["sweep", str(own / "study.toml"), "--runs", str(own / "runs"), "--device", "cpu", "--json"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 1 and len(json.loads(result.stdout)["failed"]) == 2
+    assert json.loads(result.stdout)["done"] == TRAININGS - 2
+    (own / "r.csv").unlink()
+    assert CliRunner().invoke(app, arguments).exit_code == 2
+    with pytest.raises(DataError):
+        sweep(own)
+
+
+def test_a_dry_run_counts_and_trains_nothing(own: Path) -> None:
+    options = {"data_dir": None, "device": "cpu", "workers": 2}
+    before = command.dry_run(own / "study.toml", own / "runs", **options)
+    assert (before["trainings"], before["done"], before["left"], before["startable"]) == (TRAININGS, 0, TRAININGS, 4)
+    assert before["probes"] == 2 and before["estimated_seconds"] > 0 and not list((own / "runs").iterdir())
+    path = own / "study.toml"
+    text = path.read_text()
+    path.write_text(text + "\n[budget]\ntrainings = 4\n")
+    sweep(own)
+    after = command.dry_run(path, own / "runs", **options)
+    assert (after["trainings"], after["done"], after["left"]) == (TRAININGS, 4, TRAININGS - 4)
+    path.write_text(text)
+    sweep(own)
+    whole = command.dry_run(path, own / "runs", **options)
+    assert (whole["done"], whole["left"], whole["estimated_seconds"], whole["probes"]) == (TRAININGS, 0, 0.0, 0)
+
+
+def test_the_ledger_is_written_as_parquet_too(own: Path) -> None:
+    sweep(own, out=own / "l.parquet")
+    assert len(pd.read_parquet(own / "l.parquet")) == TRAININGS
+    assert set(pd.read_parquet(own / "l-changes.parquet")["reference"]) == {"", "base", "control", "ts"}
+    result = CliRunner().invoke(app, ["sweep", str(own / "study.toml"), "--out", "l.xls", "--runs", str(own / "runs")])
+    assert result.exit_code == 2 and ".csv or .parquet" in result.stderr
+
+
+def test_seeds_of_the_split_are_paired_too(own: Path) -> None:
+    path = own / "study.toml"
+    path.write_text(path.read_text().replace("seeds = [0, 1]", 'seeds = [0, 1]\nvary = "split"'))
+    sweep(own)
+    final = ledger(own).query("stage == 'final'")
+    assert set(zip(final["split_seed"], final["seed"], strict=True)) == {(0, 0), (1, 0)}
+    assert final["fingerprint"].nunique() == 2
+
+
+class Fatal:
+    """An object that ends the process that unpickles it."""
+
+    def __reduce__(self):
+        return os._exit, (7,)
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_takes_only_its_own_training(own: Path) -> None:
+    engine = LocalEngine(workers=2, threads=1)
+    try:
+        state = Sweep(read_study(own / "study.toml"), RunStore(None), device="cpu")
+        step = state.open_steps()[0]
+        good = state.job(step, 1)
+        engine.submit(1, Job(Fatal(), {}, {}, "cpu", 1))
+        engine.submit(2, good)
+        outcomes = {}
+        while len(outcomes) < 2:
+            outcomes |= dict(engine.wait(timeout=1))
+        assert isinstance(outcomes[1], Failure) and outcomes[1].lost and "exit code 7" in outcomes[1].reason
+        assert "run.json" in outcomes[2]
+    finally:
+        engine.close()
+
+
+def test_tables_of_nothing_are_empty(own: Path) -> None:
+    state = Sweep(read_study(own / "study.toml"), RunStore(None), device="cpu")
+    assert all(table.empty for table in tables(state))
