@@ -69,7 +69,13 @@ def workload(dataset: str, k: int, train_rows: int | None = None) -> Encoded:
 
 
 def trainer(
-    encoded: Encoded, model: str, tier: str = "base", *, precision: str = "fp32", device: str = "cpu", seed: int = 0,
+    encoded: Encoded,
+    model: str,
+    tier: str = "base",
+    *,
+    precision: str = "fp32",
+    device: str = "cpu",
+    seed: int = 0,
     overrides: dict[str, Any] | None = None,
 ) -> Trainer:
     """Return our engine, ready for its first epoch, at the peers' sizes."""
@@ -82,8 +88,14 @@ def trainer(
 
 
 def stack(
-    encoded: Encoded, model: str, tier: str = "base", *, seeds: Iterable[int], precision: str = "fp32",
-    device: str = "cpu", overrides: dict[str, Any] | None = None,
+    encoded: Encoded,
+    model: str,
+    tier: str = "base",
+    *,
+    seeds: Iterable[int],
+    precision: str = "fp32",
+    device: str = "cpu",
+    overrides: dict[str, Any] | None = None,
 ) -> Stack:
     """Return our engine with a run a seed trained as one, ready for its first epoch."""
     alone = [trainer(encoded, model, tier, device=device, seed=seed, overrides=overrides) for seed in seeds]
@@ -130,7 +142,7 @@ def report(rows: list[dict[str, Any]], given: argparse.Namespace) -> None:
         python=platform.python_version(),
         ctrnb=ctrnb.__version__,
         date=datetime.now(UTC).date().isoformat(),
-        command="python -m " + " ".join([Path(sys.argv[0]).stem and f"benchmarks.{Path(sys.argv[0]).stem}", *sys.argv[1:]]),
+        command=" ".join(["python -m", f"benchmarks.{Path(sys.argv[0]).stem}", *sys.argv[1:]]),
     )
     given.out.parent.mkdir(parents=True, exist_ok=True)
     stamped.to_csv(given.out, index=False)

@@ -28,7 +28,16 @@ def commands(given: argparse.Namespace) -> list[list[str]]:
         "ceilings": [],
     }
     return [
-        [sys.executable, "-m", f"benchmarks.{name}", *where, *rounds, *more, "--out", str(given.out_folder / f"gpu-{name}.csv")]
+        [
+            sys.executable,
+            "-m",
+            f"benchmarks.{name}",
+            *where,
+            *rounds,
+            *more,
+            "--out",
+            str(given.out_folder / f"gpu-{name}.csv"),
+        ]
         for name, more in made.items()
     ]
 

@@ -1,6 +1,6 @@
 """Several seeds trained as one against the same seeds one after the other, and against one seed.
 
-    python -m benchmarks.stacked_seeds --models dcnv2 --seeds 5
+python -m benchmarks.stacked_seeds --models dcnv2 --seeds 5
 """
 
 import statistics

@@ -53,7 +53,13 @@ def main() -> None:
         seconds = time.perf_counter() - start
         memory = peak_memory_mb(torch.device("cpu"))
         found.append(
-            {"stage": stage, "seconds": seconds, "seconds_whole": seconds / part, "share_run": part, "peak_memory_mb": memory}
+            {
+                "stage": stage,
+                "seconds": seconds,
+                "seconds_whole": seconds / part,
+                "share_run": part,
+                "peak_memory_mb": memory,
+            }
         )
         print(found[-1], flush=True)
         return value

@@ -13,7 +13,6 @@ from ctrnb.data.encode import Encoded
 from ctrnb.encoders import CTRNetwork
 from ctrnb.errors import RunError
 from ctrnb.evaluation.metrics import auc, logloss
-from ctrnb.models.layers import in_float32
 from ctrnb.training.config import TrainingConfig
 
 Progress = Callable[[int, float, float | None], None]  # epoch from 1, fraction of it done, best AUC so far
@@ -88,10 +87,7 @@ class Trainer:
     def step(self, user: Tensor, item: Tensor, label: Tensor) -> Tensor:
         """Take one step on a batch and return its mean loss, detached."""
         self.optimizer.zero_grad(set_to_none=True)
-        fields = self.network.embed(user, item)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
-            logits = self.network.model(fields)
-        logits = in_float32(logits)
+        logits = self.network(user, item, bf16=self.precision == "bf16")
         loss = nn.functional.binary_cross_entropy_with_logits(logits, label.to(logits.dtype))
         loss.backward()
         for weight, coefficient in self.penalties:  # the gradient of lambda ||w||^2 is 2 lambda w

@@ -17,7 +17,6 @@ from torch.func import functional_call, vmap
 
 from ctrnb.data.encode import Encoded
 from ctrnb.encoders import CTRNetwork
-from ctrnb.models.layers import in_float32
 from ctrnb.training.config import TrainingConfig
 from ctrnb.training.loop import Batches, Fit, Progress, Tracker, penalised, predict, raise_unless_finite
 
@@ -104,10 +103,9 @@ class Stack:
     def step(self, rows: Tensor) -> Tensor:
         """Take one step of every run on its training interactions ``rows`` (run, batch); return losses (run,)."""
         user, item, label = self.train.user[rows], self.train.item[rows], self.train.label[rows]
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
-            logits = self.logits(user, item)
-        logits = in_float32(logits)
-        loss = nn.functional.binary_cross_entropy_with_logits(logits, label.to(logits.dtype), reduction="none").mean(dim=1)
+        logits = self.logits(user, item)
+        losses = nn.functional.binary_cross_entropy_with_logits(logits, label.to(logits.dtype), reduction="none")
+        loss = losses.mean(dim=1)
         gradients = torch.autograd.grad(loss.sum(), list(self.weights.values()), allow_unused=True)
         self.descend({name: g for name, g in zip(self.weights, gradients, strict=True) if g is not None})
         return loss.detach()
@@ -117,7 +115,7 @@ class Stack:
         nodes = self.network.ids.nodes_of(self.weights["ids.table"])
 
         def one(weights: dict[str, Tensor], buffers: dict[str, Tensor], *inputs: Tensor) -> Tensor:
-            return functional_call(self.network, (weights, buffers), inputs)
+            return functional_call(self.network, (weights, buffers), inputs, {"bf16": self.precision == "bf16"})
 
         return vmap(one, randomness="error")(self.weights, self.buffers, user, item, nodes)
 

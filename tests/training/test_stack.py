@@ -51,7 +51,12 @@ def test_runs_trained_together_equal_runs_trained_alone(small, tier: str) -> Non
 
 def test_a_run_that_stalls_leaves_the_others_going(small) -> None:
     """Each run stops early by itself, and the stack that goes on without it is not disturbed."""
-    own = {"training.batch_size": 256, "training.precision": "fp32", "training.learning_rate": 0.02, "training.epochs": 12}
+    own = {
+        "training.batch_size": 256,
+        "training.precision": "fp32",
+        "training.learning_rate": 0.02,
+        "training.epochs": 12,
+    }
     together = train_many(small, "dcnv2", "base", seeds=[0, 1, 2, 3], stacked="yes", overrides=own)
     alone = [train(small, "dcnv2", "base", seed=seed, overrides=own) for seed in range(4)]
     assert [each.row["epochs"] for each in together] == [each.row["epochs"] for each in alone]
@@ -74,5 +79,7 @@ def test_a_long_gradient_of_one_run_does_not_shorten_anothers(small) -> None:
     for gradient in gradients.values():
         gradient[0] *= 1e-6
     stack.descend(dict(gradients))
-    assert torch.allclose(stack.moments["ids.table"][0][0], 0.1 * 1e-6 * torch.ones((), dtype=torch.float64), rtol=1e-2, atol=1e-8)
+    assert torch.allclose(
+        stack.moments["ids.table"][0][0], 0.1 * 1e-6 * torch.ones((), dtype=torch.float64), rtol=1e-2, atol=1e-8
+    )
     assert stack.moments["ids.table"][0][1].max() < 0.1
