@@ -50,34 +50,35 @@ def printed_bound(degree: np.ndarray | float, weight: np.ndarray, sigma: str = "
     return activation(sigma).constant * np.linalg.norm(weight) * factor
 
 
-def peak_reached(weight: np.ndarray, sigma: Activation) -> bool:
-    """Return whether some x gives |sigma'((Wx)_r)| = L_sigma for every r in the support of W's first left singular vector.
+def peak_point(weight: np.ndarray, sigma: Activation) -> np.ndarray | None:
+    """Return an x with |sigma'((Wx)_r)| = L_sigma for every r in the support of W's first left singular vector, if any.
 
-    A linear programme: (Wx)_r must lie in ``sigma.peak``. Then ||D W||_2 = L_sigma ||W||_2 at that x.
+    Then ||D W||_2 = L_sigma ||W||_2 at x. A linear programme: each such (Wx)_r must lie in ``sigma.peak``.
     """
     low, high = sigma.peak
+    weight = np.asarray(weight, np.float64)
+    if np.isinf(low) or low == high == 0:
+        return np.zeros(weight.shape[1])
     left = np.linalg.svd(weight)[0][:, 0]
     rows = weight[np.abs(left) > 1e-9]
-    if np.isinf(low) and np.isinf(high):
-        return True
     free = [(None, None)] * weight.shape[1]
     if low == high:
         found = scipy.optimize.linprog(np.zeros(weight.shape[1]), A_eq=rows, b_eq=np.full(len(rows), low), bounds=free)
     else:  # (0, inf): any positive point may be scaled to at least 1
         found = scipy.optimize.linprog(np.zeros(weight.shape[1]), A_ub=-rows, b_ub=-np.ones(len(rows)), bounds=free)
-    return bool(found.success)
+    return found.x if found.success else None
 
 
 def feature_map(weight: np.ndarray, sigma: str = "identity", *, draws: int = 512) -> Bracket:
     """Return Lip(x -> sigma(W x)): the constant of a node without message passing.
 
-    The upper end is L_sigma ||W||_2. Where :func:`peak_reached`, it is the constant; else the lower end is the largest
+    The upper end is L_sigma ||W||_2. Where there is a :func:`peak_point`, it is the constant; else the lower end is the largest
     ||D W||_2 over slopes D at drawn points.
     """
     chosen = activation(sigma)
     upper = chosen.constant * spectral_norm(weight)
     weight = np.asarray(weight, np.float64)
-    if upper == 0 or peak_reached(weight, chosen):
+    if upper == 0 or peak_point(weight, chosen) is not None:
         return Bracket(upper, upper)
     points = np.random.default_rng(0).standard_normal((draws, weight.shape[1]))
     points *= np.geomspace(0.1, 10, draws)[:, None] / np.linalg.norm(points, axis=1, keepdims=True)

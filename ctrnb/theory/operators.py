@@ -173,7 +173,12 @@ def random_graph(users: int, items: int, edges: int, seed: int) -> BipartiteGrap
 
 
 def small_graphs(users: int, items: int) -> Iterator[BipartiteGraph]:
-    """Yield every graph on so many users and items, the one without edges included."""
-    pairs = list(product(range(users), range(items)))
-    for chosen in product((False, True), repeat=len(pairs)):
-        yield graph_of([pair for pair, kept in zip(pairs, chosen, strict=True) if kept], users, items)
+    """Yield every graph on so many users and items but for their order, the one without edges included.
+
+    Rows and columns of any 0-1 matrix can be ordered so that both are sorted; only such matrices are kept.
+    """
+    for entries in product((0, 1), repeat=users * items):
+        rows = [entries[start : start + items] for start in range(0, users * items, items)]
+        columns = list(zip(*rows, strict=True))
+        if rows == sorted(rows) and columns == sorted(columns):
+            yield graph_of(np.argwhere(np.array(rows)), users, items)

@@ -102,19 +102,15 @@ def general_gram_factor() -> tuple[sp.Expr, sp.Symbol]:
     return sp.simplify(1 + sp.summation(scale, (j, 1, k))), k
 
 
-def frobenius_step_holds(dim: int) -> bool:
-    """Return whether z3 proves ||D W||_F^2 <= L^2 ||W||_F^2 wherever |D_r| <= L, for one width."""
+def frobenius_step_holds() -> bool:
+    """Return whether z3 proves (d w)^2 <= L^2 w^2 for |d| <= L; summed over entries, ||D W||_F <= L ||W||_F at any width."""
     import z3
 
-    bound = z3.Real("L")
-    slope = [z3.Real(f"d{r}") for r in range(dim)]
-    weight = [[z3.Real(f"w{r}{c}") for c in range(dim)] for r in range(dim)]
-    square = [z3.Sum([entry * entry for entry in row]) for row in weight]
-    left = z3.Sum([d * d * total for d, total in zip(slope, square, strict=True)])
-    solver = z3.SolverFor("QF_NRA")
-    solver.set("timeout", 5000)
-    solver.add(bound >= 0, *[z3.And(d <= bound, d >= -bound) for d in slope], left > bound * bound * z3.Sum(square))
-    return solver.check() == z3.unsat
+    from ctrnb.theory.potential import proves
+
+    bound, slope, entry = z3.Reals("L d w")
+    within = [bound >= 0, slope <= bound, slope >= -bound]
+    return proves(within, slope * slope * entry * entry <= bound * bound * entry * entry)
 
 
 def star_norm() -> tuple[sp.Expr, sp.Symbol]:
