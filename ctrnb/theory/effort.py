@@ -84,8 +84,8 @@ def rankings(groups: pd.DataFrame | None = None) -> pd.DataFrame:
 def conclusions(groups: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return Section 4.4's three conclusions on the under-served group, counted over models and tiers by each measure.
 
-    Columns: conclusion, of (how many settings it speaks of), MCI, absolute and relative (in how many it holds), and
-    relies_on_iii: in how many it holds by MCI but not by the absolute change.
+    Columns: conclusion, of (how many settings it speaks of), MCI, absolute and relative (in how many it holds),
+    relies_on_iii: in how many it holds by MCI but not by the absolute change, and exceptions: where it fails by MCI.
     """
     table = efforts(groups)
     settings = [part for _, part in table.groupby(["dataset", "model", "tier"], sort=False)]
@@ -102,9 +102,9 @@ def conclusions(groups: pd.DataFrame | None = None) -> pd.DataFrame:
     for text, (parts, group, test) in said.items():
         held = {name: [test(part, name, group) for part in parts] for name in MEASURES}
         relies = sum(a and not b for a, b in zip(held["MCI"], held["absolute"], strict=True))
-        rows.append(
-            {"conclusion": text, "of": len(parts), **{name: sum(h) for name, h in held.items()}, "relies_on_iii": relies}
-        )
+        fails = [f"{p['model'].iloc[0]} {p['tier'].iloc[0]}" for p, h in zip(parts, held["MCI"], strict=True) if not h]
+        counts = {name: sum(each) for name, each in held.items()}
+        rows.append({"conclusion": text, "of": len(parts), **counts, "relies_on_iii": relies, "exceptions": fails})
     return pd.DataFrame(rows)
 
 

@@ -31,8 +31,8 @@ def adversary(
     shape: tuple[int, ...],
     *,
     seed: int,
-    starts: int = 8,
-    steps: int = 150,
+    starts: int = 6,
+    steps: int = 110,
     distance: float = 1e-3,
 ) -> float:
     """Return the largest quotient ||f(x) - f(y)|| / ||x - y|| found.
