@@ -12,9 +12,9 @@ categorical field in FuxiCTR's arm, which costs it less than the multi-valued fi
 
 import logging
 import tempfile
-import time
 from collections import OrderedDict
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -25,10 +25,20 @@ from fuxictr.pytorch.layers import CrossNetV2, FeatureEmbedding, MLP_Block, Scal
 from fuxictr.pytorch.models import BaseModel
 from torch import Tensor, nn
 
-from benchmarks.common import PEER_SIZES, PEER_TRAINING, median_ratio, parser, report, take_turns, trainer, workload
+from benchmarks.common import (
+    PEER_SIZES,
+    PEER_TRAINING,
+    median_ratio,
+    parser,
+    rate,
+    report,
+    take_turns,
+    trainer,
+    workload,
+)
 from ctrnb.data import Encoded
-from ctrnb.models import EulerNet, EulerNetConfig
 from ctrnb.models import MODELS as OURS
+from ctrnb.models import EulerNet, EulerNetConfig
 
 HIDDEN, DROPOUT, DIM = [400, 400, 400], 0.2, 16
 
@@ -91,7 +101,7 @@ class Attention(nn.Module):
         super().__init__()
         self.heads, sizes = heads, [DIM, width, width, width]
         self.projections = nn.ModuleList(
-            nn.ModuleList(nn.Linear(a, b, bias=False) for _ in range(4)) for a, b in zip(sizes, sizes[1:], strict=False)
+            nn.ModuleList(nn.Linear(a, b, bias=False) for _ in range(4)) for a, b in pairwise(sizes)
         )
         self.attention = ScaledDotProductAttention()
         self.logit = nn.Linear(fields * width, 1)
@@ -207,7 +217,7 @@ def main() -> None:
         for model in given.models:
             theirs, loader = fuxictr_arm(encoded, model, Path(name))
             engines = {precision: trainer(encoded, model, precision=precision) for precision in given.precision}
-            arms = {"fuxictr": lambda: rate(samples, lambda: theirs.train_epoch(loader))} | {
+            arms = {"fuxictr": lambda model=theirs, loader=loader: rate(samples, lambda: model.train_epoch(loader))} | {
                 precision: (lambda engine=engine: rate(samples, engine.epoch)) for precision, engine in engines.items()
             }
             values = take_turns(arms, given.rounds)
@@ -224,15 +234,11 @@ def main() -> None:
                         "samples": samples,
                     }
                 )
-                print({key: round(value, 3) if isinstance(value, float) else value for key, value in found[-1].items()}, flush=True)
+                print(
+                    {key: round(value, 3) if isinstance(value, float) else value for key, value in found[-1].items()},
+                    flush=True,
+                )
     report(found, given)
-
-
-def rate(samples: int, epoch: Callable[[], object]) -> float:
-    """Return samples a second of one call."""
-    start = time.perf_counter()
-    epoch()
-    return samples / (time.perf_counter() - start)
 
 
 def parameters(module: nn.Module) -> int:

@@ -4,7 +4,8 @@ import argparse
 import platform
 import statistics
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from ctrnb.data import Curation, Encoded, curate, encode, load
 from ctrnb.training.config import Specification, settings
 from ctrnb.training.device import device_name, pick_device
 from ctrnb.training.loop import Trainer
+from ctrnb.training.stack import Stack
 from ctrnb.training.tiers import build_network
 
 # The sizes at which the peers were measured: MLP 400 x 3, 3 cross layers, d = 16, batch 4096.
@@ -67,7 +69,13 @@ def workload(dataset: str, k: int, train_rows: int | None = None) -> Encoded:
 
 
 def trainer(
-    encoded: Encoded, model: str, tier: str = "base", *, precision: str = "fp32", device: str = "cpu", seed: int = 0,
+    encoded: Encoded,
+    model: str,
+    tier: str = "base",
+    *,
+    precision: str = "fp32",
+    device: str = "cpu",
+    seed: int = 0,
     overrides: dict[str, Any] | None = None,
 ) -> Trainer:
     """Return our engine, ready for its first epoch, at the peers' sizes."""
@@ -79,6 +87,24 @@ def trainer(
     return Trainer(network, encoded, own[2], precision=precision, generator=generator)
 
 
+def stack(
+    encoded: Encoded,
+    model: str,
+    tier: str = "base",
+    *,
+    seeds: Iterable[int],
+    precision: str = "fp32",
+    device: str = "cpu",
+    overrides: dict[str, Any] | None = None,
+) -> Stack:
+    """Return our engine with a run a seed trained as one, ready for its first epoch."""
+    alone = [trainer(encoded, model, tier, device=device, seed=seed, overrides=overrides) for seed in seeds]
+    return Stack(
+        [each.network for each in alone], encoded, [each.config for each in alone], precision=precision,
+        generators=[each.generator for each in alone],
+    )  # fmt: skip
+
+
 def take_turns(arms: dict[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
     """Return each arm's values, one a round after a warm-up: A B A B, so that drift meets all alike."""
     values: dict[str, list[float]] = {name: [] for name in arms}
@@ -88,6 +114,15 @@ def take_turns(arms: dict[str, Callable[[], float]], rounds: int) -> dict[str, l
             if number:
                 values[name].append(value)
     return values
+
+
+def rate(samples: int, epoch: Callable[[], Any], device: str = "cpu") -> float:
+    """Return samples a second of one call, waiting for a GPU to finish."""
+    start = time.perf_counter()
+    epoch()
+    if pick_device(device).type == "cuda":
+        torch.cuda.synchronize()
+    return samples / (time.perf_counter() - start)
 
 
 def median_ratio(values: dict[str, list[float]], numerator: str, denominator: str) -> float:
@@ -107,7 +142,7 @@ def report(rows: list[dict[str, Any]], given: argparse.Namespace) -> None:
         python=platform.python_version(),
         ctrnb=ctrnb.__version__,
         date=datetime.now(UTC).date().isoformat(),
-        command="python -m " + " ".join([Path(sys.argv[0]).stem and f"benchmarks.{Path(sys.argv[0]).stem}", *sys.argv[1:]]),
+        command=" ".join(["python -m", f"benchmarks.{Path(sys.argv[0]).stem}", *sys.argv[1:]]),
     )
     given.out.parent.mkdir(parents=True, exist_ok=True)
     stamped.to_csv(given.out, index=False)

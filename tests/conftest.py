@@ -4,8 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 
 from ctrnb.data import Curation, Encoded, SyntheticConfig, curate, encode, generate
+
+torch.set_num_threads(1)  # the tests' batches are too small to share between cores
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,8 @@ class FieldEncoder(nn.Module):
         self.categorical = embedding_rows(int(offsets[-1]), dim, std=init_std, zero=torch.from_numpy(offsets[:-1]))
         self.tags = nn.ParameterList()
         for number, (codes, cardinality) in enumerate(zip(side.tags, side.tag_cardinalities, strict=True)):
-            share = 1 / np.maximum((codes > 0).sum(axis=1), 1)
+            known = codes > 0
+            share = known / np.maximum(known.sum(axis=1, keepdims=True), 1)
             self.register_buffer(f"tag_codes_{number}", torch.from_numpy(codes), persistent=False)
             self.register_buffer(f"tag_share_{number}", torch.from_numpy(share.astype(np.float32)), persistent=False)
             self.tags.append(embedding_rows(cardinality, dim, std=init_std, zero=torch.tensor([0])))
@@ -40,8 +41,8 @@ class FieldEncoder(nn.Module):
             parts.append(nn.functional.embedding(self.codes[rows], self.categorical))
         for number, table in enumerate(self.tags):
             codes, share = getattr(self, f"tag_codes_{number}")[rows], getattr(self, f"tag_share_{number}")[rows]
-            summed = nn.functional.embedding(codes, table, padding_idx=0).sum(dim=1)
-            parts.append((summed * share[:, None])[:, None])
+            # padding_idx would do, but under vmap torch heeds it for the first run alone
+            parts.append(share[:, None] @ nn.functional.embedding(codes, table))
         if self.numeric.shape[1]:
             parts.append(self.numeric[rows][..., None] * self.numeric_weight + self.numeric_bias)
         return parts

@@ -49,9 +49,12 @@ class LightGCNEncoder(TableEncoder):
         self.register_buffer("to_users", to_users, persistent=False)
         self.register_buffer("to_items", to_items, persistent=False)
 
-    def nodes(self) -> Float[Tensor, "node dim"]:
-        """Return z for every node."""
-        return Propagation.apply(self.table, self.to_users, self.to_items, self.readout, self.num_users)
+    def nodes_of(self, tables: Float[Tensor, "run node dim"]) -> Float[Tensor, "run node dim"]:
+        """Return z for every node, for several tables by one propagation of them side by side."""
+        runs, _, dim = tables.shape
+        beside = tables.transpose(0, 1).flatten(start_dim=1)
+        nodes = Propagation.apply(beside, self.to_users, self.to_items, self.readout, self.num_users)
+        return nodes.unflatten(1, (runs, dim)).transpose(0, 1)
 
 
 class Propagation(torch.autograd.Function):

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from ctrnb.data.encode import Encoded
 from ctrnb.encoders.fields import FieldEncoder
 from ctrnb.encoders.table import TableEncoder
+from ctrnb.models.layers import in_float32
 
 
 class CTRNetwork(nn.Module):
@@ -35,9 +36,19 @@ class CTRNetwork(nn.Module):
         ids = self.ids(self.user_code[user], self.item_code[item], nodes)
         return torch.cat([ids, *self.user_fields(user), *self.item_fields(item)], dim=1)
 
-    def forward(self, user: Int[Tensor, " batch"], item: Int[Tensor, " batch"]) -> Float[Tensor, " batch"]:
-        """Return logits."""
-        return self.model(self.embed(user, item))
+    def forward(
+        self,
+        user: Int[Tensor, " batch"],
+        item: Int[Tensor, " batch"],
+        nodes: Float[Tensor, "node dim"] | None = None,
+        *,
+        bf16: bool = False,
+    ) -> Float[Tensor, " batch"]:
+        """Return logits; ``nodes`` as in :meth:`embed`, ``bf16`` runs the rating function under autocast."""
+        fields = self.embed(user, item, nodes)
+        with torch.autocast(fields.device.type, torch.bfloat16, enabled=bf16):
+            logits = self.model(fields)
+        return in_float32(logits)
 
     def embedding_parameters(self) -> list[nn.Parameter]:
         """Return the embedding tables: what Equation 3's penalty on embeddings covers."""

@@ -27,7 +27,11 @@ class TableEncoder(nn.Module):
 
     def nodes(self) -> Float[Tensor, "node dim"]:
         """Return the embedding of every node."""
-        return self.table
+        return self.nodes_of(self.table[None])[0]
+
+    def nodes_of(self, tables: Float[Tensor, "run node dim"]) -> Float[Tensor, "run node dim"]:
+        """Return the embedding of every node for several tables at once: those of runs trained together."""
+        return tables
 
     def forward(
         self,

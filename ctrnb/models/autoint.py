@@ -51,7 +51,8 @@ class InteractingLayer(nn.Module):
 
     def forward(self, fields: Float[Tensor, "batch field inputs"]) -> Float[Tensor, "batch field outputs"]:
         query, key, value = (
-            layer(fields).unflatten(-1, (self.heads, -1)).transpose(1, 2) for layer in (self.query, self.key, self.value)
+            layer(fields).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            for layer in (self.query, self.key, self.value)
         )
         weights = torch.softmax(query @ key.transpose(-1, -2), dim=-1)  # (batch, head, field, field), Eq. (5)
         attended = (weights.to(value.dtype) @ value).transpose(1, 2).flatten(start_dim=2)
@@ -64,9 +65,7 @@ class AutoInt(nn.Module):
     def __init__(self, num_fields: int, dim: int, config: AutoIntConfig) -> None:
         super().__init__()
         widths = [dim] + [config.attention_dim] * config.attention_layers
-        self.attention = nn.Sequential(
-            *(InteractingLayer(a, b, config.heads) for a, b in pairwise(widths))
-        )
+        self.attention = nn.Sequential(*(InteractingLayer(a, b, config.heads) for a, b in pairwise(widths)))
         self.logit = linear(num_fields * config.attention_dim, 1)
         self.deep = (
             nn.Sequential(mlp(num_fields * dim, config.hidden, dropout=config.dropout), linear(config.hidden[-1], 1))

@@ -80,9 +80,7 @@ class EulerNet(nn.Module):
         super().__init__()
         counts = [num_fields] + [config.orders] * config.layers
         self.modulus = nn.Parameter(torch.ones(num_fields, 1))
-        self.interactions = nn.ModuleList(
-            EulerInteraction(a, b, dim, config) for a, b in pairwise(counts)
-        )
+        self.interactions = nn.ModuleList(EulerInteraction(a, b, dim, config) for a, b in pairwise(counts))
         self.logit = linear(counts[-1] * dim, 1)
 
     def forward(self, fields: Float[Tensor, "batch field dim"]) -> Float[Tensor, " batch"]:

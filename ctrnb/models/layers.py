@@ -1,6 +1,7 @@
 """Layers that several rating functions share."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -24,9 +25,7 @@ def mlp(inputs: int, hidden: Sequence[int], *, dropout: float = 0.0, norm: bool 
     Shapes: (batch, inputs) -> (batch, hidden[-1]); with no hidden layer it is the identity.
     """
     widths = [inputs, *hidden]
-    return nn.Sequential(
-        *(Hidden(a, b, dropout=dropout, norm=norm) for a, b in zip(widths, widths[1:], strict=False))
-    )
+    return nn.Sequential(*(Hidden(a, b, dropout=dropout, norm=norm) for a, b in pairwise(widths)))
 
 
 class Dropout(nn.Module):

@@ -1,112 +1,192 @@
-"""Which of Appendix E's three conditions the Marginal Cost of Improvement meets, decided by sympy.
+"""Which of Section 4.4's three conditions a cost of improvement meets, decided over the whole domain.
 
-Each condition compares two costs. For a cost that is smooth on the valid domain 0 < p < 1, 0 < p + c < 1 a comparison
-along one variable holds everywhere exactly if the derivative along it keeps its sign, which is what is decided here,
-for improvements (c > 0) and decrements (c < 0) apart.
+For a cost m(p, c) of a baseline p and a change c, 0 < p < 1 and 0 < p + c < 1, Appendix E asks that
+
+    (i)    c_1 < c_2              implies  m(p, c_1) < m(p, c_2)
+    (ii)   p_1 < p_2, same p + c  implies  m(p_1, .) > m(p_2, .)
+    (iii)  p_1 < p_2              implies  |m(p_1, c)| > |m(p_2, c)|
+
+Two engines decide each for c > 0 and for c < 0 independently: sympy by the sign of a derivative (:mod:`.signs`), z3 by
+searching the domain for a pair that breaks the comparison itself (:mod:`.smt`). What fails comes with the counterexample
+of smallest denominator.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 
+import mpmath
 import sympy as sp
 
-BASE = sp.Symbol("p", positive=True)  # p_b
-CHANGE = sp.Symbol("c", real=True)
-NEW = sp.Symbol("q", positive=True)  # p_b + c
-MCI = sp.log((1 - BASE) / (1 - BASE - CHANGE))  # Equation 10
+from ctrnb.errors import ParameterError
+from ctrnb.theory import signs, smt
+from ctrnb.theory.expression import BASE, CHANGE, parse_cost
 
-# Positive numbers that fill the domain: u = 1 - p - c, v = 1 - p, so that c = v - u and 0 < u, v < 1.
-_U, _V, _GAP = sp.symbols("u v g", positive=True)
+COSTS = {
+    "MCI": "log((1 - p) / (1 - p - c))",  # Equation 10
+    "absolute change": "c",
+    "relative change": "c / p",
+    "change of log AUC": "log((p + c) / p)",
+    "change of root AUC": "sqrt(p + c) - sqrt(p)",
+}
+MCI = parse_cost(COSTS["MCI"])
+
+STATEMENTS = {
+    "i": "same baseline: the larger the change, the higher the cost",
+    "ii": "same new performance: the lower the baseline, the higher the cost",
+    "iii": "same change: the lower the baseline, the larger |cost|",
+}
+CHANGES = ("c > 0", "c < 0")
+Pair = tuple[tuple[Fraction, Fraction], tuple[Fraction, Fraction]]  # (p, c) of the two costs compared
+
+
+@dataclass(frozen=True)
+class Counterexample:
+    """Two valid (p, c) whose costs break a condition, with those costs."""
+
+    first: tuple[Fraction, Fraction]
+    second: tuple[Fraction, Fraction]
+    costs: tuple[float, float]
+
+    def __str__(self) -> str:
+        (p1, c1), (p2, c2) = self.first, self.second
+        return f"cost({p1}, {c1}) = {self.costs[0]:.4f}, cost({p2}, {c2}) = {self.costs[1]:.4f}"
 
 
 @dataclass(frozen=True)
 class Condition:
-    """One condition for one sign of the change.
+    """The verdict on one condition for one sign of the change.
 
     Attributes:
-        derivative: whose sign decides.
-        holds: True or False where it is decided on the whole domain, None where it is not.
-        counterexample: (p_1, p_2, c, |cost(p_1)|, |cost(p_2)|) where condition (iii) fails.
+        by_sympy, by_z3: what each engine proves: True, False (it is broken somewhere), or None (not decided).
+        reversed_by_sympy, reversed_by_z3: the same of the reverse comparison.
+        counterexample: where it is broken, if it is.
     """
 
     name: str
-    statement: str
-    change: str  # "c > 0", "c < 0" or "any c"
-    derivative: sp.Expr
-    holds: bool | None
-    counterexample: tuple[sp.Expr, ...] | None = None
+    change: str
+    by_sympy: bool | None
+    by_z3: bool | None
+    reversed_by_sympy: bool | None
+    reversed_by_z3: bool | None
+    counterexample: Counterexample | None
+
+    @property
+    def statement(self) -> str:
+        return STATEMENTS[self.name]
+
+    @property
+    def holds(self) -> bool | None:
+        """Whether the condition holds on the whole domain; None where no engine decides, or they disagree."""
+        return joined(self.by_sympy, self.by_z3, False if self.counterexample else None)
+
+    @property
+    def reversed(self) -> bool | None:
+        """Whether the reverse comparison holds on the whole domain."""
+        return joined(self.reversed_by_sympy, self.reversed_by_z3)
+
+    @property
+    def agree(self) -> bool:
+        """Whether both engines decide it, and alike."""
+        return self.by_sympy is not None and self.by_sympy == self.by_z3
 
 
-def sign_of(expression: sp.Expr, change: str) -> int | None:
-    """Return the sign, on the whole domain, of an expression in p and c; None where sympy cannot decide it.
+def joined(*answers: bool | None) -> bool | None:
+    """Return the one answer given by those that answer; None if none does or two differ."""
+    given = {answer for answer in answers if answer is not None}
+    return given.pop() if len(given) == 1 else None
 
-    The domain is parametrised by positive symbols (a gap g between u = 1 - p - c and v = 1 - p), under which sympy's
-    assumptions decide products and quotients.
+
+def conditions(cost: sp.Expr | str | None = None) -> list[Condition]:
+    """Return the verdicts on (i), (ii) and (iii), each for c > 0 and for c < 0.
+
+    Args:
+        cost: an expression in p and c, or its text; default: MCI.
+
+    Raises:
+        ParameterError: the text is no cost, or the cost is undefined somewhere on the domain.
     """
-    inside = expression.subs(CHANGE, _V - _U).subs(BASE, 1 - _V)
-    if change == "c > 0":
-        inside = inside.subs(_V, _U + _GAP)
-    elif change == "c < 0":
-        inside = inside.subs(_U, _V + _GAP)
-    inside = sp.factor(sp.together(sp.simplify(inside)))
-    if inside.is_positive:
-        return 1
-    if inside.is_negative:
-        return -1
-    return 0 if inside.is_zero else None
+    cost = MCI if cost is None else parse_cost(cost) if isinstance(cost, str) else cost
+    check_domain(cost)
+    return [decide(cost, name, change) for name in STATEMENTS for change in CHANGES]
 
 
-def conditions(cost: sp.Expr = MCI) -> list[Condition]:
-    """Return the verdict on conditions (i), (ii) and (iii) of Section 4.4 for a cost in ``BASE`` and ``CHANGE``."""
-    by_change = sp.diff(cost, CHANGE)
-    fixed_new = sp.diff(cost.subs(CHANGE, NEW - BASE), BASE).subs(NEW, BASE + CHANGE)
-    by_base = sp.diff(cost, BASE)
-    found = [
-        Condition(
-            "i", "same baseline: the larger the change, the higher the cost", "any c", by_change,
-            decided(sign_of(by_change, "any c"), 1),
-        ),
-        Condition(
-            "ii", "same new performance: the lower the baseline, the higher the cost", "any c", fixed_new,
-            decided(sign_of(fixed_new, "any c"), -1),
-        ),
-    ]  # fmt: skip
-    for change, cost_sign in (("c > 0", 1), ("c < 0", -1)):
-        # |cost| = cost_sign * cost there, given condition (i) and cost(p, 0) = 0
-        derivative = cost_sign * by_base
-        holds = decided(sign_of(derivative, change), -1)
-        example = None if holds else counterexample(cost, change)
-        found.append(
-            Condition(
-                "iii", "same change: the lower the baseline, the larger |cost|", change, derivative, holds, example
-            )
-        )
-    return found
+def decide(cost: sp.Expr, name: str, change: str) -> Condition:
+    """Return the verdict on one condition for one sign of the change."""
+    by_sympy, reversed_by_sympy = signs.decide(cost, name, change)
+    by_z3, reversed_by_z3 = smt.decide(cost, name, change)
+    found = None
+    if joined(by_sympy, by_z3) is not True:
+        found = counterexample(cost, name, change)
+    return Condition(name, change, by_sympy, by_z3, reversed_by_sympy, reversed_by_z3, found)
 
 
-def decided(sign: int | None, wanted: int) -> bool | None:
-    """Return whether a sign is the wanted one; None if it is unknown."""
-    return None if sign is None else sign == wanted
+def evaluate(cost: sp.Expr, pair: tuple[Fraction, Fraction], digits: int = 30) -> mpmath.mpf:
+    """Return a cost at (p, c) to ``digits`` digits.
+
+    Raises:
+        ParameterError: it is no finite real number there.
+    """
+    p, c = (sp.Rational(value.numerator, value.denominator) for value in pair)
+    value = cost.subs({BASE: p, CHANGE: c}).evalf(digits)
+    if value.is_real is not True or not value.is_finite:
+        raise ParameterError(f"the cost {cost} is no finite real number at p = {pair[0]}, c = {pair[1]}.")
+    return mpmath.mpf(value._to_mpmath(mpmath.libmp.dps_to_prec(digits)))
 
 
-def counterexample(cost: sp.Expr, change: str) -> tuple[sp.Expr, ...] | None:
-    """Return the first pair of baselines, in fifths, at which condition (iii) fails: p_1 < p_2 but |cost_1| <= |cost_2|."""
-    grid = [sp.Rational(n, 5) for n in range(1, 5)]
-    step = sp.Rational(1, 10) * (1 if change == "c > 0" else -1)
-    for low in grid:
-        for high in grid:
-            if low < high:
-                costs = [sp.Abs(cost.subs({BASE: p, CHANGE: step})) for p in (low, high)]
-                if bool(costs[0] <= costs[1]):
-                    return low, high, step, *costs
+def check_domain(cost: sp.Expr) -> None:
+    """Refuse a cost that is undefined at some valid (p, c): on a grid, and by z3 for what z3 can read.
+
+    Raises:
+        ParameterError: with the point.
+    """
+    for change in CHANGES:
+        for n in (2, 5, 10):
+            for pair in points(n, change):
+                evaluate(cost, pair, 15)
+        undefined = smt.undefined_at(cost, change)
+        if undefined:
+            raise ParameterError(f"the cost {cost} is undefined at p = {undefined[0]}, c = {undefined[1]}.")
+
+
+def points(n: int, change: str) -> Iterator[tuple[Fraction, Fraction]]:
+    """Yield the valid (p, c) in n-ths."""
+    for p in range(1, n):
+        for q in range(1, n):
+            if (q > p) if change == "c > 0" else (q < p):
+                yield Fraction(p, n), Fraction(q - p, n)
+
+
+def pairs(n: int, name: str, change: str) -> Iterator[Pair]:
+    """Yield the pairs of valid (p, c) in n-ths that a condition compares; the first cost ought to be the larger."""
+    valid = list(points(n, change))
+    for first in valid:
+        for second in valid:
+            (p1, c1), (p2, c2) = first, second
+            compared = {
+                "i": p1 == p2 and c1 > c2,
+                "ii": p1 + c1 == p2 + c2 and p1 < p2,
+                "iii": c1 == c2 and p1 < p2,
+            }
+            if compared[name]:
+                yield first, second
+
+
+def counterexample(cost: sp.Expr, name: str, change: str, largest: int = 10) -> Counterexample | None:
+    """Return the pair of smallest common denominator that breaks a condition; None if none up to ``largest`` does."""
+    for n in range(2, largest + 1):
+        for first, second in pairs(n, name, change):
+            values = [evaluate(cost, pair) for pair in (first, second)]
+            sized = [abs(value) for value in values] if name == "iii" else values
+            if sized[0] - sized[1] <= mpmath.mpf(10) ** -20 * (1 + abs(sized[0])):
+                return Counterexample(first, second, (float(values[0]), float(values[1])))
     return None
 
 
-def equation_23() -> tuple[sp.Expr, sp.Expr]:
-    """Return the difference MCI(p_1, c) - MCI(p_2, c) as the definition gives it and as Equation 23 prints it.
-
-    Both are given as the ratio inside the logarithm; their product is 1: the printed one is upside down.
-    """
+def equation_23(cost: sp.Expr | None = None) -> tuple[sp.Expr, sp.Expr]:
+    """Return the ratio in MCI(p_1, c) - MCI(p_2, c) = log(ratio): from the definition, and as Equation 23 prints it."""
+    cost = MCI if cost is None else cost
     first, second = sp.symbols("p1 p2", positive=True)
-    ratio = {p: (1 - p) / (1 - p - CHANGE) for p in (first, second)}
+    ratio = sp.exp(cost.subs(BASE, first)) / sp.exp(cost.subs(BASE, second))
     printed = (1 - second) * (1 - first - CHANGE) / ((1 - first) * (1 - second - CHANGE))
-    return sp.simplify(ratio[first] / ratio[second]), printed
+    return sp.factor(ratio), sp.factor(printed)

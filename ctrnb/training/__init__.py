@@ -2,6 +2,6 @@
 
 from ctrnb.training.config import TIERS
 from ctrnb.training.store import RunResult, RunStore
-from ctrnb.training.tiers import train
+from ctrnb.training.tiers import train, train_many
 
-__all__ = ["TIERS", "RunResult", "RunStore", "train"]
+__all__ = ["TIERS", "RunResult", "RunStore", "train", "train_many"]

@@ -87,10 +87,8 @@ class Trainer:
     def step(self, user: Tensor, item: Tensor, label: Tensor) -> Tensor:
         """Take one step on a batch and return its mean loss, detached."""
         self.optimizer.zero_grad(set_to_none=True)
-        fields = self.network.embed(user, item)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
-            logits = self.network.model(fields)
-        loss = nn.functional.binary_cross_entropy_with_logits(logits.float(), label)
+        logits = self.network(user, item, bf16=self.precision == "bf16")
+        loss = nn.functional.binary_cross_entropy_with_logits(logits, label.to(logits.dtype))
         loss.backward()
         for weight, coefficient in self.penalties:  # the gradient of lambda ||w||^2 is 2 lambda w
             weight.grad.add_(weight.detach(), alpha=2 * coefficient)
@@ -113,39 +111,59 @@ def fit(trainer: Trainer, encoded: Encoded, *, progress: Progress | None = None)
     Raises:
         RunError: the loss of a batch is not finite; epoch and batch are named.
     """
-    network, config = trainer.network, trainer.config
-    valid = Batches(encoded, "valid", trainer.device)
-    result = Fit(state={}, best_epoch=0)
-    best, stale = -np.inf, 0
-    for epoch in range(1, config.epochs + 1):
+    valid, tracker = Batches(encoded, "valid", trainer.device), Tracker(trainer.config)
+    going, epoch = True, 0
+    while going:
+        epoch += 1
         start = time.perf_counter()
-        report = None if progress is None else (lambda done, e=epoch, b=best: progress(e, done, max(b, 0.0) or None))
+        report = None if progress is None else (lambda done, e=epoch: progress(e, done, max(tracker.best, 0.0) or None))
         losses = trainer.epoch(report)
         raise_unless_finite(losses, epoch)  # the first look at the losses: it waits for the device
         seconds = time.perf_counter() - start
-        label, probability = valid.label.cpu().numpy(), predict(network, valid)
+        rate = trainer.optimizer.param_groups[0]["lr"]
+        probability = predict(trainer.network, valid)
+        going = tracker.goes_on(trainer.network, probability, valid, losses, rate, seconds)
+        for group in trainer.optimizer.param_groups:
+            group["lr"] = tracker.rate(rate)
+    return tracker.result
+
+
+class Tracker:
+    """One run's record: its history, its best epoch, and whether and how it goes on."""
+
+    def __init__(self, config: TrainingConfig) -> None:
+        self.config = config
+        self.result = Fit(state={}, best_epoch=0)
+        self.best, self.stale = -np.inf, 0
+
+    def goes_on(
+        self, network: CTRNetwork, probability: np.ndarray, valid: Batches, losses: Tensor, rate: float, seconds: float
+    ) -> bool:
+        """Record an epoch, keep the weights if it is the best so far, and return whether another one follows."""
+        label = valid.label.cpu().numpy()
         valid_auc = auc(label, probability)
-        result.history.append(
+        history = self.result.history
+        history.append(
             {
-                "epoch": epoch,
+                "epoch": len(history) + 1,
                 "train_loss": losses.mean().item(),
                 "valid_auc": valid_auc,
                 "valid_logloss": logloss(label, probability),
-                "learning_rate": trainer.optimizer.param_groups[0]["lr"],
+                "learning_rate": rate,
                 "seconds": seconds,
             }
         )
-        if valid_auc > best + config.min_improvement:
-            best, stale = valid_auc, 0
-            result.best_epoch = epoch
-            result.state = {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
-            continue
-        stale += 1
-        if stale >= config.patience:
-            break
-        for group in trainer.optimizer.param_groups:
-            group["lr"] *= config.lr_decay
-    return result
+        if valid_auc > self.best + self.config.min_improvement:
+            self.best, self.stale = valid_auc, 0
+            self.result.best_epoch = len(history)
+            self.result.state = {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
+        else:
+            self.stale += 1
+        return self.stale < self.config.patience and len(history) < self.config.epochs
+
+    def rate(self, rate: float) -> float:
+        """Return the next epoch's learning rate: decayed after an epoch without improvement."""
+        return rate * self.config.lr_decay if self.stale else rate
 
 
 def penalised(network: CTRNetwork, config: TrainingConfig) -> list[tuple[Tensor, float]]:

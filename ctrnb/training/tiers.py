@@ -15,10 +15,10 @@ training, with a fresh optimizer and another learning rate, rather than of messa
 
 import json
 import platform
-from collections.abc import Mapping
-from dataclasses import asdict, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -29,9 +29,17 @@ from ctrnb.data.graph import training_graph
 from ctrnb.encoders import CTRNetwork, LightGCNEncoder, TableEncoder
 from ctrnb.evaluation.groups import activity_groups, evaluate
 from ctrnb.models import make_model
-from ctrnb.training.config import EncoderConfig, Specification, automatic_batch_size, for_budget, settings
+from ctrnb.training.config import (
+    EncoderConfig,
+    Specification,
+    TrainingConfig,
+    automatic_batch_size,
+    for_budget,
+    settings,
+)
 from ctrnb.training.device import device_name, peak_memory_mb, pick_device, pick_precision
 from ctrnb.training.loop import Batches, Fit, Progress, Trainer, fit, predict
+from ctrnb.training.stack import Stack, fit_stack
 from ctrnb.training.store import RunResult, RunStore
 
 
@@ -61,54 +69,122 @@ def train(
         The run. Its ``row`` has run_id, dataset, fingerprint, model, tier, seed, parent, best_epoch, epochs,
         valid_auc, valid_logloss, auc, logloss, auc_strong, logloss_strong, auc_low, auc_mid, auc_high (fractions,
         or None where undefined, with the reason under ``undefined``), seconds_per_epoch (training alone, median),
-        train_samples_per_second, peak_memory_mb, parameters, precision, device, versions and settings.
+        train_samples_per_second, peak_memory_mb, parameters, precision, device, stacked (runs
+        that were trained together), versions and settings.
 
     Raises:
         ConfigError: an unknown model, tier or setting.  DeviceError: no such device.
         RunError: the loss is not finite, or the runs folder cannot be written.
     """
+    return train_many(
+        encoded, model, tier, seeds=[seed], runs=runs, device=device, overrides=overrides, base_overrides=base_overrides,
+        progress=progress,
+    )[0]  # fmt: skip
+
+
+def train_many(
+    encoded: Encoded,
+    model: str,
+    tier: str,
+    *,
+    seeds: Sequence[int],
+    runs: RunStore | Path | None = None,
+    device: str = "cpu",
+    overrides: Mapping[str, Any] | None = None,
+    base_overrides: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+    stacked: Literal["auto", "yes", "no"] = "auto",
+) -> list[RunResult]:
+    """Train one model in one tier with several seeds, as :func:`train` does with one; return a run a seed, in order.
+
+    Args:
+        stacked: whether runs not yet finished are trained as one (:mod:`ctrnb.training.stack`) or one after the other.
+            ``auto`` stacks on a GPU: a CPU is busy with one run already. Results agree up to rounding.
+    """
     store = runs if isinstance(runs, RunStore) else RunStore(runs)
     overrides, base_overrides = dict(overrides or {}), dict(base_overrides or {})
     place = pick_device(device)
     own = settings(model, "ft" if tier == "control" else tier, overrides)
-    budget, start = None, None
+    starts: Sequence[RunResult | None] = [None] * len(seeds)
+    budgets: Sequence[RunResult | None] = starts
     if tier in ("ft", "control"):
-        options: dict[str, Any] = {"seed": seed, "runs": store, "device": device, "progress": progress}
+        options: dict[str, Any] = {
+            "seeds": seeds, "runs": store, "device": device, "progress": progress, "stacked": stacked
+        }  # fmt: skip
         inherited = {key: value for key, value in overrides.items() if shared_with_base(key)}
-        start = train(encoded, model, "base", overrides={**inherited, **base_overrides}, **options)
+        starts = train_many(encoded, model, "base", overrides={**inherited, **base_overrides}, **options)
         if tier == "control":
-            budget = train(encoded, model, "ft", overrides=overrides, base_overrides=base_overrides, **options)
+            budgets = train_many(encoded, model, "ft", overrides=overrides, base_overrides=base_overrides, **options)
     if own[2].batch_size == 0:
         size = automatic_batch_size(len(encoded.rows("train")))
         own = (own[0], own[1], replace(own[2], batch_size=size))
-    parent = budget or start
-    specification = Specification(
-        encoded.name, encoded.fingerprint, model, tier, seed, *own, parent=parent.row["run_id"] if parent else None
-    )
-    finished = store.find(specification.run_id)
-    if finished is not None:
-        return finished
-    training = for_budget(own[2], budget.row["epochs"]) if budget else own[2]
-    precision = pick_precision(training.precision, place)
+    jobs = [
+        Job.of(Specification(encoded.name, encoded.fingerprint, model, tier, seed, *own), start, budget)
+        for seed, start, budget in zip(seeds, starts, budgets, strict=True)
+    ]
+    found = {job.specification.run_id: store.find(job.specification.run_id) for job in jobs}
+    waiting = [job for job in jobs if found[job.specification.run_id] is None]
+    together = stacked == "yes" or (stacked == "auto" and place.type == "cuda" and len(waiting) > 1)
+    for batch in [waiting] if together and waiting else [[job] for job in waiting]:
+        for result in run(encoded, batch, place, progress, together):
+            store.save(result)
+            found[result.row["run_id"]] = result
+    return [found[job.specification.run_id] for job in jobs]  # type: ignore[misc]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A training to be done: what it is, the weights it starts from, and its own loop settings."""
+
+    specification: Specification
+    start: RunResult | None
+    training: TrainingConfig
+
+    @classmethod
+    def of(cls, specification: Specification, start: RunResult | None, budget: RunResult | None) -> "Job":
+        """Return the job with its parent, the run whose budget or else whose weights it takes, in its identity."""
+        parent, training = budget or start, specification.training
+        specification = replace(specification, parent=parent.row["run_id"] if parent else None)
+        return cls(specification, start, for_budget(training, budget.row["epochs"]) if budget else training)
+
+
+def run(
+    encoded: Encoded, jobs: Sequence[Job], place: torch.device, progress: Progress | None, together: bool
+) -> list[RunResult]:
+    """Train jobs that differ in nothing that shapes a weight, stacked if ``together`` (else there is one); evaluate them."""
+    precision = pick_precision(jobs[0].training.precision, place)
     with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
-        torch.manual_seed(seed)
         if place.type == "cuda":
             torch.cuda.reset_peak_memory_stats(place)
-        network = build_network(encoded, specification)
-        if start is not None:
-            network.load_state_dict(start.state)
-        network.to(place)
-        generator = torch.Generator().manual_seed(seed)
-        trainer = Trainer(network, encoded, training, precision=precision, generator=generator)
-        outcome = fit(trainer, encoded, progress=progress)
-        network.load_state_dict(outcome.state)
-        probabilities = predict(network, Batches(encoded, "test", place))
-    row = describe(specification, encoded, network, outcome, probabilities)
-    row |= {"precision": precision, "device": device_name(place), "peak_memory_mb": round(peak_memory_mb(place), 1)}
-    plain = json.loads(json.dumps(row, allow_nan=False))  # as it will be read back
-    result = RunResult(plain, outcome.history, outcome.state, probabilities)
-    store.save(result)
-    return result
+        networks = [start_network(encoded, job).to(place) for job in jobs]
+        generators = [torch.Generator().manual_seed(job.specification.seed) for job in jobs]
+        configs = [job.training for job in jobs]
+        if together:
+            stack = Stack(networks, encoded, configs, precision=precision, generators=generators)
+            outcomes = fit_stack(stack, encoded, configs, progress=progress)
+        else:
+            trainer = Trainer(networks[0], encoded, configs[0], precision=precision, generator=generators[0])
+            outcomes = [fit(trainer, encoded, progress=progress)]
+        test = Batches(encoded, "test", place)
+        results = []
+        for job, network, outcome in zip(jobs, networks, outcomes, strict=True):
+            network.load_state_dict(outcome.state)
+            probabilities = predict(network, test)
+            row = describe(job.specification, encoded, network, outcome, probabilities)
+            row |= {"precision": precision, "device": device_name(place), "stacked": len(jobs)}
+            row |= {"peak_memory_mb": round(peak_memory_mb(place), 1)}
+            plain = json.loads(json.dumps(row, allow_nan=False))  # as it will be read back
+            results.append(RunResult(plain, outcome.history, outcome.state, probabilities))
+    return results
+
+
+def start_network(encoded: Encoded, job: Job) -> CTRNetwork:
+    """Return a job's network before its first step: from its seed, then from its parent's weights if it has them."""
+    torch.manual_seed(job.specification.seed)
+    network = build_network(encoded, job.specification)
+    if job.start is not None:
+        network.load_state_dict(job.start.state)
+    return network
 
 
 def shared_with_base(key: str) -> bool:

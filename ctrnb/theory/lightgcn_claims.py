@@ -1,0 +1,258 @@
+"""LightGCN (Equations 8 and 9), statement by statement, each with its check."""
+
+import numpy as np
+import torch
+from scipy.stats import spearmanr
+
+from ctrnb.data.graph import BipartiteGraph
+from ctrnb.encoders.lightgcn import normalised_blocks
+from ctrnb.encoders.lightgcn import propagate as encode
+from ctrnb.theory import lightgcn as gcn
+from ctrnb.theory import operators as op
+from ctrnb.theory.claims import Outcome, Suite, decide
+from ctrnb.theory.graphs import checked_graphs
+from ctrnb.theory.lipschitz_claims import close, exhaustive, random_graphs
+
+OURS = "ours, on Equations 8 and 9"
+SUITE = Suite()
+READOUTS = ((1.0,), (0.0, 1.0), (0.5, 0.5), (1.0, -1.0), (0.25,) * 4, (0.2, -0.5, 0.3), (0.0, 1.0, 0.0, -2.0))
+SAMPLE = 192  # nodes of a large graph whose constants are computed
+
+
+def tested_graphs() -> list[BipartiteGraph]:
+    """Return small graphs, random ones and one with a node that has no edges."""
+    return [*exhaustive()[::3], *random_graphs(), op.graph_of([(0, 0), (0, 1)], 2, 3)]
+
+
+def dense(graph: BipartiteGraph, readout: tuple[float, ...]) -> np.ndarray:
+    """Return p(S) as the package's encoder computes it, from the identity as its table."""
+    size = graph.num_users + graph.num_items
+    table = torch.eye(size, dtype=torch.float64)
+    return encode(table, *normalised_blocks(graph, torch.float64), readout, graph.num_users).numpy()
+
+
+def sample(graph: BipartiteGraph) -> np.ndarray:
+    """Return nodes with edges: all of a small graph, else an even draw."""
+    live = np.flatnonzero(op.degrees(graph) > 0)
+    return live if len(live) <= SAMPLE else np.random.default_rng(0).choice(live, SAMPLE, replace=False)
+
+
+@SUITE.claim(
+    "lightgcn.equation-9",
+    "Section 3.2, Equation 9",
+    "z_i^(l) = sum over v in N_i of z_j^(l-1) / (sqrt|N_i| sqrt|N_j|).",
+)
+def equation_9() -> Outcome:
+    graph, features = op.star(2), np.array([1.0, 2.0, 5.0])  # the centre, then its leaves
+    degree = op.degrees(graph)
+    readings = [2 * features[j] / np.sqrt(degree[0] * degree[j]) for j in (1, 2)]
+    right = sum(features[v] / np.sqrt(degree[0] * degree[v]) for v in (1, 2))
+    held = [close(np.linalg.norm(dense(g, (0.0, 1.0)) - op.operator(g, "symmetric").toarray()), 0) for g in tested_graphs()]
+    return decide(
+        method="numeric",
+        refutation={
+            f"j is bound by no sum: on a path of three nodes its two readings give {readings[0]:.3f} and {readings[1]:.3f}": (
+                not close(readings[0], readings[1])
+            ),
+        },
+        correction={
+            "with v for j it is (S z)_i": close(float((op.operator(graph, "symmetric") @ features)[0]), float(right)),
+            "which is what the package's encoder computes": all(held),
+        },
+        correct="z_i^(l) = sum over v in N_i of z_v^(l-1) / (sqrt|N_i| sqrt|N_v|), that is z^(l) = S z^(l-1).",
+    )
+
+
+@SUITE.claim(
+    "lightgcn.whole",
+    OURS,
+    "The whole map E -> Z has the constant max |a_0 + a_1 x + ... + a_L x^L| over the eigenvalues x of S, all in [-1, 1]; where all "
+    "a_l, or all (-1)^l a_l, have one sign and there is an edge, that is the sum of |a_l|.",
+)
+def whole() -> Outcome:
+    held, spectrum, signed = [], [], []
+    for graph in tested_graphs():
+        eigenvalues = np.linalg.eigvalsh(op.operator(graph, "symmetric").toarray())
+        spectrum.append(close(eigenvalues[-1], 1) and close(eigenvalues[0], -1))
+        for readout in READOUTS:
+            norm = np.linalg.norm(dense(graph, readout), 2)
+            bracket = gcn.whole_map(graph, readout)
+            held.append(close(norm, np.abs(gcn.polynomial(readout)(eigenvalues)).max()))
+            held.append(bracket.lower <= norm + 1e-9 and norm <= bracket.upper + 1e-9)
+            alternating = np.array(readout) * (-1.0) ** np.arange(len(readout))
+            if min(readout) >= 0 or min(alternating) >= 0:
+                signed.append(close(norm, sum(map(abs, readout))) and bracket.exact())
+    return decide(
+        method="argument, numeric",
+        evidence="S is symmetric, ||S||_2 = 1 (lipschitz.mp-symmetric), and swapping the sign of all items turns S into -S.",
+        proof={
+            "1 and -1 are the outermost eigenvalues of every tested graph": all(spectrum),
+            "the encoder's norm is max |p| over eigenvalues, inside the library's bracket": all(held),
+            "and the sum of |a_l| for one sign, exactly": all(signed),
+        },
+    )
+
+
+@SUITE.claim(
+    "lightgcn.uniform",
+    OURS,
+    "With the uniform read-out a_l = 1/(L + 1), L >= 1, the whole map has the constant 1 exactly if the graph has an edge, and 1/(L + 1) if not.",
+)
+def uniform() -> Outcome:
+    held = [
+        close(np.linalg.norm(dense(graph, gcn.uniform(layers)), 2), 1) and gcn.whole_map(graph, gcn.uniform(layers)).exact()
+        for graph in tested_graphs()
+        for layers in (1, 2, 3)
+    ]
+    empty = op.graph_of([], 2, 2)
+    without = [
+        close(np.linalg.norm(dense(empty, gcn.uniform(layers)), 2), 1 / (layers + 1))
+        and close(gcn.whole_map(empty, gcn.uniform(layers)).upper, 1 / (layers + 1))
+        for layers in (1, 2, 3)
+    ]
+    return decide(
+        method="argument, numeric",
+        evidence="p(1) = 1 bounds |p| on [-1, 1], and 1 is an eigenvalue exactly if there is an edge.",
+        proof={"1 on every tested graph with an edge": all(held), "1/(L + 1) without edges": all(without)},
+    )
+
+
+@SUITE.claim(
+    "lightgcn.node",
+    OURS,
+    "The map from the table to z_i has the constant sqrt(sum of a_l a_m R_{l+m}(i) over l, m), with R_t(i) the probability that a random "
+    "walk from i is back at i after t steps.",
+)
+def node() -> Outcome:
+    held = []
+    for graph in tested_graphs():
+        everyone = np.arange(graph.num_users + graph.num_items)
+        for readout in READOUTS:
+            rows = np.linalg.norm(dense(graph, readout), axis=1)
+            returns = gcn.return_probabilities(graph, 2 * len(readout) - 2, everyone)
+            held.append(np.allclose(rows, gcn.from_returns(readout, returns)))
+            held.append(np.allclose(rows, gcn.node_constants(graph, readout)))
+    return decide(
+        method="argument, numeric",
+        evidence="(p(S)^2)_ii = sum of a_l a_m (S^{l+m})_ii, and S = D^1/2 P D^-1/2 has the diagonal of P's powers.",
+        proof={"rows of the encoder, of the library and of walks are equal for seven read-outs": all(held)},
+    )
+
+
+@SUITE.claim(
+    "lightgcn.harmonic",
+    OURS,
+    "One hop, z_i = (S E)_i, has the constant 1/sqrt(H_i) with H_i the harmonic mean of the degrees of i's neighbours: i's own degree "
+    "does not enter. With a_l >= 0 the constant of z_i lies within bounds given by H_i alone.",
+)
+def harmonic() -> Outcome:
+    hop, within = [], []
+    for graph in tested_graphs():
+        live = op.degrees(graph) > 0
+        rows = np.linalg.norm(dense(graph, (0.0, 1.0)), axis=1)
+        by_hand = [np.sqrt(np.mean(1 / neighbour_degrees(graph, n))) for n in np.flatnonzero(live)]
+        hop.append(np.allclose(rows[live], by_hand) and np.allclose(rows, gcn.harmonic_degree(graph) ** -0.5))
+        for readout in READOUTS:
+            if min(readout) >= 0:
+                bounds, rows = gcn.node_bounds(graph, readout), np.linalg.norm(dense(graph, readout), axis=1)
+                within.append(bool((bounds.lower <= rows + 1e-9).all() and (rows <= bounds.upper + 1e-9).all()))
+    return decide(
+        method="argument, numeric",
+        evidence="R_2(i) = (1/k_i) sum of 1/k_j over neighbours; R_2t is a moment of squared eigenvalues in [0, 1], so R_2^t <= R_2t <= R_2.",
+        proof={
+            "row norms of one hop are 1/sqrt(H) on every tested graph": all(hop),
+            "every constant lies within its bounds": all(within),
+        },
+    )
+
+
+def neighbour_degrees(graph: BipartiteGraph, node: int) -> np.ndarray:
+    """Return the degrees of a node's neighbours, read off the edges."""
+    degree = op.degrees(graph)
+    users = graph.num_users
+    others = graph.item[graph.user == node] + users if node < users else graph.user[graph.item == node - users]
+    return degree[others].astype(float)
+
+
+@SUITE.claim(
+    "lightgcn.degree",
+    "Section 3.1, Insight, carried over to the encoder of Section 3.2",
+    "With LightGCN a higher degree of node i lowers the constant of z_i.",
+)
+def degree() -> Outcome:
+    uniform_one = gcn.uniform(1)
+    centre = [gcn.node_constants(op.star(n), uniform_one, np.array([0]))[0] for n in (1, 2, 50)]
+    leaf = [gcn.node_constants(op.star(n), uniform_one, np.array([1]))[0] for n in (1, 2, 50)]
+    return decide(
+        method="numeric",
+        refutation={
+            f"L = 1, uniform: the centre of K_(1,n) has {centre[0]:.4f}, {centre[1]:.4f} and {centre[2]:.4f} for n = 1, 2, 50": (
+                close(centre[0], centre[1]) and close(centre[0], centre[2])
+            ),
+        },
+        correction={
+            f"a leaf, of degree 1 always, has {leaf[0]:.4f}, {leaf[1]:.4f} and {leaf[2]:.4f}": leaf[0] > leaf[1] > leaf[2],
+            "one hop is 1/sqrt(H_i), with no k_i in it": harmonic().verdict == "proven",
+        },
+        correct="it is the degrees of i's neighbours that lower it, through their harmonic mean H_i; a node's own degree lowers its neighbours' constants.",
+    )
+
+
+@SUITE.claim(
+    "lightgcn.decreases",
+    "Sections 1 and 5, for the encoder of Section 3.2",
+    "LightGCN with the uniform read-out in place of the table decreases the Lipschitz constant of the encoder.",
+)
+def decreases() -> Outcome:
+    whole, nodes = [], []
+    for graph in tested_graphs():
+        for layers in (1, 2, 3):
+            matrix = dense(graph, gcn.uniform(layers))
+            whole.append(close(np.linalg.norm(matrix, 2), 1))
+            nodes.append(bool((np.linalg.norm(matrix, axis=1) < 1 - 1e-9).all()))
+    return decide(
+        method="argument, numeric",
+        evidence="The table is the identity map: constant 1 as a whole and for each node.",
+        refutation={"the whole map has the constant 1 too, wherever there is an edge": all(whole)},
+        correction={
+            "every node of every tested graph is below 1 for L = 1, 2, 3": all(nodes),
+            "the whole map is never above 1": all(whole),
+        },
+        correct=(
+            "the whole map's constant stays 1; each node's own falls below 1 (e_i would have to be an eigenvector of S for the "
+            "eigenvalue 1, but S_ii = 0)."
+        ),
+    )
+
+
+@SUITE.claim(
+    "lightgcn.real",
+    OURS,
+    "On the training graphs, with L = 3 and the uniform read-out, the whole map has the constant 1, every sampled node lies below 1 and "
+    "within the bounds by H_i, and the constants follow H_i rather than the node's own degree.",
+)
+def real() -> Outcome:
+    readout, parts = gcn.uniform(3), {}
+    for name, graph in checked_graphs().items():
+        nodes = sample(graph)
+        constants = gcn.node_constants(graph, readout, nodes)
+        walks = gcn.from_returns(readout, gcn.return_probabilities(graph, 6, nodes[:32]))
+        bounds = gcn.node_bounds(graph, readout)
+        own = spearmanr(op.degrees(graph)[nodes], constants).statistic
+        neighbours = spearmanr(gcn.harmonic_degree(graph)[nodes], constants).statistic
+        norm = gcn.lanczos_norm(graph, readout)
+        text = (
+            f"{name}: ||p(S)||_2 = {norm:.6f} by Lanczos; {len(nodes)} nodes from {constants.min():.4f} to {constants.max():.4f}; rank "
+            f"correlation with H_i {neighbours:+.3f}, with the own degree {own:+.3f}"
+        )
+        parts[text] = bool(
+            close(norm, 1, 1e-6)
+            and close(gcn.whole_map(graph, readout).upper, norm, 1e-6)
+            and constants.max() < 1
+            and np.allclose(walks, constants[:32])
+            and (bounds.lower[nodes] <= constants + 1e-9).all()
+            and (constants <= bounds.upper[nodes] + 1e-9).all()
+            and neighbours < -0.8
+            and neighbours < own
+        )
+    return decide(method="numeric with bounds", proof=parts)

@@ -1,0 +1,327 @@
+"""MCI and its three conditions, statement by statement (Section 4.4, Appendix E), each with its check."""
+
+from collections.abc import Callable
+from fractions import Fraction
+
+import numpy as np
+import pandas as pd
+import sympy as sp
+import z3
+
+from ctrnb.evaluation import mci as measured
+from ctrnb.theory import effort, mci, potential, smt
+from ctrnb.theory.claims import Outcome, Suite, decide
+from ctrnb.theory.expression import BASE, CHANGE, parse_cost
+
+SUITE = Suite()
+METHOD = "symbolic (sympy) and SMT (z3), independently"
+SIDES = {"c > 0": "gain", "c < 0": "loss"}
+REVERSED = {
+    "i": "at the same baseline a larger change costs less.",
+    "ii": "at the same new performance a lower baseline costs less.",
+    "iii": "for the same change the higher the baseline, the larger |MCI|, everywhere: every valid pair is a counterexample.",
+}
+
+
+def condition_check(name: str, change: str) -> Callable[[], Outcome]:
+    """Return the check of one condition for one sign of the change: both engines, on MCI as it stands in the library."""
+
+    def check() -> Outcome:
+        found = mci.decide(mci.MCI, name, change)
+        text = str(found.counterexample)
+        return decide(
+            method=METHOD,
+            proof={"sympy: the derivative's sign": found.by_sympy is True, "z3: no pair breaks it": found.by_z3 is True},
+            refutation={
+                f"sympy refutes it, with {text}": found.by_sympy is False and found.counterexample is not None,
+                "z3 finds a pair that breaks it": found.by_z3 is False,
+            },
+            correction={
+                "sympy proves the reverse": found.reversed_by_sympy is True,
+                "z3 proves the reverse": found.reversed_by_z3 is True,
+            },
+            correct=REVERSED[name],
+        )
+
+    return check
+
+
+for _name, _statement in mci.STATEMENTS.items():
+    for _change, _side in SIDES.items():
+        SUITE.claim(
+            f"mci.condition-{_name}-{_side}",
+            f"Section 4.4 and Appendix E, condition ({_name})",
+            f"For {_change}, on the whole domain: {_statement}.",
+        )(condition_check(_name, _change))
+
+
+@SUITE.claim("mci.sign", "Section 4.4, after Equation 10", "MCI > 0 where c > 0 and MCI < 0 where c < 0.")
+def sign() -> Outcome:
+    from ctrnb.theory.signs import sign_of
+
+    ratio, p, c = smt.log_argument(mci.MCI), z3.Real("p"), z3.Real("c")
+    sides = []
+    for change, wrong in (("c > 0", lambda term: term <= 1), ("c < 0", lambda term: term >= 1)):
+        reader = smt.Reader({BASE: p, CHANGE: c})
+        term = reader.read(ratio)
+        sides.append(smt.holds(*smt.domain(p, c, change), *reader.facts, wrong(term)) is True)
+    return decide(
+        method=METHOD,
+        proof={
+            "sympy": (sign_of(mci.MCI, "c > 0"), sign_of(mci.MCI, "c < 0")) == (1, -1),
+            "z3, the logarithm removed": all(sides),
+        },
+    )
+
+
+@SUITE.claim(
+    "mci.equation-10",
+    "Equation 10, as this package computes it",
+    "ctrnb.evaluation.mci is log((1 - p_b)/(1 - p_b - c)).",
+)
+def equation_10() -> Outcome:
+    pairs = [pair for change in mci.CHANGES for pair in mci.points(12, change)]
+    exact = np.array([float(mci.evaluate(mci.MCI, pair)) for pair in pairs])
+    found = measured(*np.array([[float(p), float(c)] for p, c in pairs]).T)
+    written = sp.log((1 - BASE) / (1 - BASE - CHANGE))
+    return decide(
+        method="symbolic, numeric",
+        proof={
+            "the expression that is verified is Equation 10": mci.MCI == written,
+            f"equal at {len(pairs)} points to 12 digits": bool(np.allclose(found, exact, rtol=1e-12, atol=1e-14)),
+        },
+    )
+
+
+@SUITE.claim(
+    "mci.equation-23",
+    "Appendix E, Equation 23",
+    "MCI(p_1, c) - MCI(p_2, c) = log[(1 - p_2)(1 - p_1 - c) / ((1 - p_1)(1 - p_2 - c))].",
+)
+def equation_23() -> Outcome:
+    ratio, printed = mci.equation_23()
+    point = {sp.Symbol("p1", positive=True): sp.Rational(1, 4), sp.Symbol("p2", positive=True): sp.Rational(1, 2), CHANGE: sp.Rational(1, 4)}
+    first, second = sp.symbols("p1 p2", positive=True)
+    top, bottom = (1 - second) * (1 - first - CHANGE), (1 - first) * (1 - second - CHANGE)
+    return decide(
+        method="symbolic",
+        refutation={
+            f"p_1 = 1/4, p_2 = 1/2, c = 1/4: the ratio is {ratio.subs(point)}, printed {printed.subs(point)}": ratio.subs(point)
+            != printed.subs(point),
+        },
+        correction={
+            "the printed ratio is the true one upside down": sp.simplify(ratio * printed) == 1,
+            "the next line, numerator less denominator = c (p_2 - p_1), is right": sp.expand(top - bottom - CHANGE * (second - first)) == 0,
+        },
+        correct="the ratio is (1 - p_1)(1 - p_2 - c) / ((1 - p_2)(1 - p_1 - c)); every later step is sound and then proves the reverse of (iii).",
+    )  # fmt: skip
+
+
+@SUITE.claim(
+    "mci.potential",
+    "ours, on Equation 10",
+    "MCI(p, c) = F(p + c) - F(p) with F(q) = -log(1 - q). Hence costs along a path add up, undoing a change costs its negative, and MCI = "
+    "-log(1 - c/(1 - p)) depends on c/(1 - p) alone.",
+)
+def structure() -> Outcome:
+    share = sp.log(1 / (1 - CHANGE / (1 - BASE)))
+    slopes = [sp.simplify(sp.diff(mci.MCI - share, symbol)) for symbol in (BASE, CHANGE)]
+    return decide(
+        method="symbolic",
+        proof={
+            "equal slopes, equal at c = 0": potential.is_potential_of(mci.MCI, -sp.log(1 - potential.POINT)),
+            "m(p, a) + m(p + a, b) = m(p, a + b)": potential.is_additive(mci.MCI),
+            "m(p, c) = -m(p + c, -c)": potential.is_antisymmetric(mci.MCI),
+            "constant in p where c = r (1 - p)": potential.depends_on_share_of_gap_alone(mci.MCI) and slopes == [0, 0],
+        },
+    )
+
+
+@SUITE.claim(
+    "mci.path",
+    "ours",
+    "A cost is a difference F(p + c) - F(p) exactly if costs along a path add up.",
+)
+def path() -> Outcome:
+    a, b, c = z3.Reals("F_a F_b F_c")
+    m = z3.Function("m", z3.RealSort(), z3.RealSort(), z3.RealSort())  # from one performance to another
+    start, middle, end = z3.Reals("start middle end")
+    additive = m(start, middle) + m(middle, end) == m(start, end)
+    found = {name: potential.potential(parse_cost(text)) is not None for name, text in mci.COSTS.items()}
+    alike = all(potential.is_additive(parse_cost(text)) == found[name] for name, text in mci.COSTS.items())
+    return decide(
+        method="SMT, symbolic",
+        evidence="From additivity, F(q) = m(p_0, q) for a fixed p_0 gives m(p, q) = F(q) - F(p).",
+        proof={
+            "differences add up": potential.proves([], (b - a) + (c - b) == c - a),
+            "additivity from p_0 over p to q gives F(q) - F(p), by z3": potential.proves(
+                [additive], m(middle, end) == m(start, end) - m(start, middle)
+            ),
+            "both tests agree on five costs": alike and found["MCI"] and not found["relative change"],
+        },
+    )
+
+
+@SUITE.claim(
+    "mci.monotone",
+    "ours, on conditions (i) and (ii)",
+    "For costs F(p + c) - F(p), condition (i), condition (ii) and 'F increases strictly' are equivalent.",
+)
+def monotone() -> Outcome:
+    shapes = shapes_of_potentials("i", "ii")
+    return decide(
+        method="SMT, symbolic",
+        proof={
+            "each of the three implies the others, by z3": potential.monotone_equivalence(),
+            "and they agree on every tested potential": all((s["first"] == 1) == s["i"] == s["ii"] for s in shapes),
+        },
+    )
+
+
+@SUITE.claim(
+    "mci.concave",
+    "ours, on condition (iii)",
+    "For costs F(p + c) - F(p) with F increasing, condition (iii) as printed holds exactly if F is strictly concave, for gains and for losses alike; "
+    "its reverse exactly if F is strictly convex, as MCI's F is.",
+)
+def concave() -> Outcome:
+    shapes = [shape for shape in shapes_of_potentials("iii") if shape["first"] == 1]
+    return decide(
+        method="SMT, symbolic",
+        proof={
+            "chords give (iii), (iii) gives midpoints, gains give losses, by z3": potential.concave_equivalence(),
+            "F'' < 0 exactly where (iii) holds, F'' > 0 exactly where its reverse does, on every tested potential": all(
+                (s["second"] == -1) == s["iii"] and (s["second"] == 1) == s["iii reversed"] for s in shapes
+            ),
+            "F'' > 0 for MCI": potential.curvature(-sp.log(1 - potential.POINT))[1] == 1
+            and potential.is_potential_of(mci.MCI, -sp.log(1 - potential.POINT)),
+        },
+    )
+
+
+def shapes_of_potentials(*names: str) -> list[dict]:
+    """Return, for several potentials, the signs of F' and F'' and, for each named condition, whether it and its reverse hold."""
+    rows = []
+    for text in ("log((1 - p) / (1 - p - c))", "c", "-c", "log((p + c) / p)", "(p + c)**2 - p**2"):
+        cost = parse_cost(text)
+        first, second = potential.curvature(potential.potential(cost))
+        row: dict = {"first": first, "second": second}
+        for name in names:
+            found = [mci.decide(cost, name, change) for change in mci.CHANGES]
+            row[name], row[f"{name} reversed"] = all(each.holds for each in found), all(each.reversed for each in found)
+        rows.append(row)
+    return rows
+
+
+@SUITE.claim(
+    "mci.examples",
+    "ours, on Section 4.4's case against relative change",
+    "Some costs meet (i), (ii) and (iii) as printed: the changes of log AUC and of root AUC, and the relative change c/p, which Section 4.4 "
+    "sets aside for giving weight to low baselines; MCI and the absolute change do not.",
+)
+def examples() -> Outcome:
+    met = {name: all(each.holds for each in mci.conditions(text)) for name, text in mci.COSTS.items()}
+    wanted = {"MCI": False, "absolute change": False}
+    return decide(
+        method=METHOD,
+        proof={f"{name}: {'all three' if held else 'not (iii)'}": held == wanted.get(name, True) for name, held in met.items()},
+    )
+
+
+@SUITE.claim(
+    "mci.engines",
+    "ours, on the method",
+    "sympy and z3 decide every condition of five costs alike, and a counterexample to each condition that fails is one by exact arithmetic.",
+)
+def engines() -> Outcome:
+    found = [each for text in mci.COSTS.values() for each in mci.conditions(text)]
+    alike = [each for each in found if each.agree]
+    broken = [each.counterexample for each in found if each.holds is False]
+    return decide(
+        method=METHOD,
+        proof={
+            f"alike in {len(alike)} of {len(found)} decisions": len(alike) == len(found),
+            f"{len(broken)} conditions that fail have counterexamples in small fractions": all(broken)
+            and all(isinstance(each.first[0], Fraction) for each in broken),
+        },
+    )
+
+
+@SUITE.claim(
+    "mci.a-fortiori",
+    "ours, on Section 4.4's conclusions",
+    "For gains, a group of lower baseline with at least the MCI of another has the larger absolute and the larger relative change too; for losses "
+    "it may have the smaller |MCI| and yet lose more points.",
+)
+def a_fortiori() -> Outcome:
+    return decide(
+        method="SMT",
+        proof={
+            "for gains, by z3": effort.a_fortiori(),
+            "for losses z3 finds such a pair": effort.not_a_fortiori_for_losses(),
+        },
+    )
+
+
+@SUITE.claim(
+    "mci.ranking",
+    "Table 4 and Figure 5",
+    "MCI, absolute and relative change rank the groups of every model and tier alike.",
+)
+def ranking() -> Outcome:
+    table, pairs = effort.rankings(), effort.comparisons()
+    different, changed = table[~table["same"]], pairs[pairs["changes"]]
+    named = "; ".join(
+        f"{r.dataset} {r.model} {r.tier}: MCI {r.MCI}, absolute {r.absolute}, relative {r.relative}" for r in different.itertuples()
+    )
+    return decide(
+        method="exhaustive over Table 4",
+        evidence=f"{len(table)} rankings, {len(pairs)} comparisons of two groups.",
+        proof={"all rankings are equal": len(different) == 0},
+        refutation={f"they differ in {len(different)} rankings: {named}": len(different) > 0},
+        correction={
+            f"{len(changed)} of {len(pairs)} comparisons of two groups change": 0 < len(changed) < len(pairs),
+            "none of them firmly, beyond the rounding of Table 4": not pairs["changes_firmly"].any(),
+        },
+        correct=f"{len(table) - len(different)} of {len(table)} rankings are equal, and no difference is beyond the rounding of Table 4's cells.",
+    )
+
+
+def conclusion_check(place: int) -> Callable[[], Outcome]:
+    """Return the check of one of Section 4.4's conclusions, a row of ``effort.conclusions``."""
+
+    def check() -> Outcome:
+        row = effort.conclusions().iloc[place]
+        count = f"by MCI it holds in {row['MCI']} of {row['of']}"
+        others = f"by absolute change in {row['absolute']}, by relative change in {row['relative']}"
+        return decide(
+            method="exhaustive over Table 4",
+            evidence=f"By MCI in {row['MCI']} of {row['of']} settings; {others}; {row['relies_on_iii']} of them by MCI alone.",
+            proof={"by MCI in all": row["of"] > 0 and row["MCI"] == row["of"]},
+            refutation={f"{count}: {exceptions(row)}": row["MCI"] < row["of"]},
+        )
+
+    return check
+
+
+def exceptions(row: pd.Series) -> str:
+    """Return the settings in which a conclusion fails by MCI."""
+    return "not in " + (", ".join(row["exceptions"]) or "any")
+
+
+for _place, (_id, _source, _statement) in enumerate(
+    (
+        ("mci.ml-1m", "Section 4.4 and Figure 5", "In ML-1M, models consistently allocate the largest effort (MCI) to low-active users."),
+        (
+            "mci.yelp-gains",
+            "Section 4.4 and Figure 5",
+            "In Yelp2022, where message passing improves a group, the largest effort (MCI) goes to high-active users.",
+        ),
+        (
+            "mci.yelp-losses",
+            "Section 4.4 and Figure 5",
+            "In Yelp2022, where message passing downgrades every group, high-active users have the smallest |MCI|.",
+        ),
+    )
+):
+    SUITE.claim(_id, _source, _statement)(conclusion_check(_place))

@@ -1,0 +1,200 @@
+"""Several runs of one shape trained as one: their weights stacked, one kernel for all of them.
+
+These models are small: on a GPU a run alone leaves it idle between launches. Runs that differ in their seed (or in
+settings that change no shape) are stacked along a first axis, ``torch.func.vmap`` maps the network over it, and LightGCN
+propagates all their tables in one product. Each run keeps its own data order, dropout masks, learning rate, early
+stopping and best epoch, so its result is that of training it alone, up to rounding.
+
+On a GPU a whole step is captured as a CUDA graph and replayed: nothing waits for the host inside an epoch.
+"""
+
+import time
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+
+from ctrnb.data.encode import Encoded
+from ctrnb.encoders import CTRNetwork
+from ctrnb.training.config import TrainingConfig
+from ctrnb.training.loop import Batches, Fit, Progress, Tracker, penalised, predict, raise_unless_finite
+
+EPSILON = 1e-8  # AdamW's, as torch's default
+
+
+class Stack:
+    """Runs in progress: stacked weights, AdamW's moments, the training part, one batch of each run a step.
+
+    Args:
+        networks: one freshly initialised network a run, all of one shape and on one device.
+        configs: one a run; what they may differ in is learning_rate, epochs, patience, lr_decay and min_improvement.
+        generators: one CPU generator a run, which orders its batches.
+    """
+
+    def __init__(
+        self, networks: Sequence[CTRNetwork], encoded: Encoded, configs: Sequence[TrainingConfig], *,
+        precision: str, generators: Sequence[torch.Generator],
+    ) -> None:  # fmt: skip
+        self.network, self.config, self.precision = networks[0].train(), configs[0], precision
+        self.generators = list(generators)
+        self.device = next(self.network.parameters()).device
+        self.train = Batches(encoded, "train", self.device)
+        self.weights = {
+            name: torch.stack([dict(each.named_parameters())[name].detach() for each in networks]).requires_grad_()
+            for name, weight in self.network.named_parameters()
+            if weight.numel()
+        }
+        self.buffers = {  # of the rating functions: dropout keys and running statistics; the rest is shared
+            f"model.{name}": torch.stack([dict(each.model.named_buffers())[name] for each in networks])
+            for name, _ in self.network.model.named_buffers()
+        }
+        self.moments = {name: (torch.zeros_like(w), torch.zeros_like(w)) for name, w in self.weights.items()}
+        dtype = next(self.network.parameters()).dtype
+        self.rates = torch.tensor([config.learning_rate for config in configs], dtype=dtype, device=self.device)
+        self.steps = torch.zeros((), dtype=dtype, device=self.device)
+        names = {id(weight): name for name, weight in self.network.named_parameters()}
+        self.penalties = {names[id(weight)]: value for weight, value in penalised(self.network, self.config)}
+        self.graph: torch.cuda.CUDAGraph | None = None
+
+    def __len__(self) -> int:
+        return len(self.rates)
+
+    def epoch(self) -> Tensor:
+        """Take one step a batch, each run in its own random order; return losses (run, step)."""
+        size, total = self.config.batch_size, len(self.train)
+        order = torch.stack([torch.randperm(total, generator=each) for each in self.generators]).to(self.device)
+        whole = total // size
+        losses = torch.empty(len(self), -(-total // size), device=self.device)
+        for number in range(whole):
+            rows = order[:, number * size : (number + 1) * size]
+            losses[:, number] = self.replay(rows) if self.device.type == "cuda" else self.step(rows)
+        if total % size:
+            losses[:, whole] = self.step(order[:, whole * size :])
+        return losses
+
+    def replay(self, rows: Tensor) -> Tensor:
+        """Take a step of full size by the CUDA graph, captured on first use; return losses (run,)."""
+        if self.graph is None:
+            self.graph_rows = rows.clone()
+            self.capture()
+        self.graph_rows.copy_(rows)
+        self.graph.replay()  # type: ignore[union-attr]
+        return self.graph_loss
+
+    def capture(self) -> None:
+        """Capture one step; the warm-up that capturing needs is undone, so that it counts for nothing."""
+        tensors = [*self.weights.values(), *self.buffers.values(), self.steps]
+        tensors += [moment for pair in self.moments.values() for moment in pair]
+        before = [tensor.detach().clone() for tensor in tensors]
+        side = torch.cuda.Stream()
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
+            for _ in range(3):
+                self.step(self.graph_rows)
+        torch.cuda.current_stream().wait_stream(side)
+        self.graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self.graph):
+            self.graph_loss = self.step(self.graph_rows)
+        with torch.no_grad():
+            for tensor, value in zip(tensors, before, strict=True):
+                tensor.copy_(value)
+
+    def step(self, rows: Tensor) -> Tensor:
+        """Take one step of every run on its training interactions ``rows`` (run, batch); return losses (run,)."""
+        user, item, label = self.train.user[rows], self.train.item[rows], self.train.label[rows]
+        logits = self.logits(user, item)
+        losses = nn.functional.binary_cross_entropy_with_logits(logits, label.to(logits.dtype), reduction="none")
+        loss = losses.mean(dim=1)
+        gradients = torch.autograd.grad(loss.sum(), list(self.weights.values()), allow_unused=True)
+        self.descend({name: g for name, g in zip(self.weights, gradients, strict=True) if g is not None})
+        return loss.detach()
+
+    def logits(self, user: Tensor, item: Tensor) -> Tensor:
+        """Return logits (run, batch) of row numbers (run, batch)."""
+        nodes = self.network.ids.nodes_of(self.weights["ids.table"])
+
+        def one(weights: dict[str, Tensor], buffers: dict[str, Tensor], *inputs: Tensor) -> Tensor:
+            return functional_call(self.network, (weights, buffers), inputs, {"bf16": self.precision == "bf16"})
+
+        return vmap(one, randomness="error")(self.weights, self.buffers, user, item, nodes)
+
+    @torch.no_grad()
+    def descend(self, gradients: dict[str, Tensor]) -> None:
+        """Add the penalties, clip each run's gradient, and take AdamW's step with each run's learning rate."""
+        config = self.config
+        for name, coefficient in self.penalties.items():
+            gradients[name] = gradients[name] + 2 * coefficient * self.weights[name]
+        if config.grad_clip:
+            norm = sum(g.flatten(start_dim=1).square().sum(dim=1) for g in gradients.values()).sqrt()
+            share = (config.grad_clip / (norm + 1e-6)).clamp(max=1.0)
+            gradients = {name: g * along(share, g) for name, g in gradients.items()}
+        self.steps += 1
+        first_correction = 1 - config.beta1**self.steps
+        second_correction = (1 - config.beta2**self.steps).sqrt()
+        for name, gradient in gradients.items():
+            weight, (first, second) = self.weights[name], self.moments[name]
+            first.lerp_(gradient, 1 - config.beta1)
+            second.mul_(config.beta2).addcmul_(gradient, gradient, value=1 - config.beta2)
+            if config.weight_decay:
+                weight.mul_(1 - along(self.rates, weight) * config.weight_decay)
+            update = first / (second.sqrt() / second_correction + EPSILON)
+            weight.sub_(along(self.rates / first_correction, weight) * update)
+
+    def run(self, number: int) -> CTRNetwork:
+        """Return the shared network with one run's weights in it: valid until the next call."""
+        state = {name: value[number].detach() for name, value in (self.weights | self.buffers).items()}
+        self.network.load_state_dict(state, strict=False)
+        return self.network
+
+    def keep(self, numbers: Sequence[int]) -> None:
+        """Go on with these runs alone."""
+        index = torch.tensor(numbers, device=self.device)
+        self.weights = {name: w.detach()[index].requires_grad_() for name, w in self.weights.items()}
+        self.buffers = {name: value[index] for name, value in self.buffers.items()}
+        self.moments = {name: (one[index], two[index]) for name, (one, two) in self.moments.items()}
+        self.rates, self.generators = self.rates[index], [self.generators[n] for n in numbers]
+        self.graph = None
+
+
+def along(values: Tensor, like: Tensor) -> Tensor:
+    """Return one value a run shaped to multiply a stacked tensor."""
+    return values.view(-1, *[1] * (like.dim() - 1))
+
+
+def fit_stack(
+    stack: Stack, encoded: Encoded, configs: Sequence[TrainingConfig], *, progress: Progress | None = None
+) -> list[Fit]:
+    """Train every run until its validation AUC stalls; return each run's best epoch and history, in order.
+
+    ``seconds`` in a history is an epoch's time divided by the runs that shared it.
+
+    Raises:
+        RunError: the loss of a batch is not finite.
+    """
+    valid = Batches(encoded, "valid", stack.device)
+    trackers = [Tracker(config) for config in configs]
+    going = list(range(len(trackers)))
+    epoch = 0
+    while going:
+        epoch += 1
+        start = time.perf_counter()
+        losses = stack.epoch()
+        for row in losses:
+            raise_unless_finite(row, epoch)
+        seconds = (time.perf_counter() - start) / len(going)
+        remaining = []
+        for place, number in enumerate(going):
+            network = stack.run(place)
+            rate = float(stack.rates[place])
+            if trackers[number].goes_on(network, predict(network, valid), valid, losses[place], rate, seconds):
+                remaining.append(place)
+                stack.rates[place] = trackers[number].rate(rate)
+        network.train()
+        if progress is not None:
+            progress(epoch, 1.0, max(tracker.best for tracker in trackers))
+        if len(remaining) < len(going):
+            going = [going[place] for place in remaining]
+            if going:
+                stack.keep(remaining)
+    return [tracker.result for tracker in trackers]

@@ -1,0 +1,85 @@
+import numpy as np
+import pytest
+import torch
+
+from ctrnb.models import MODELS
+from ctrnb.training import RunStore, train, train_many
+from ctrnb.training.config import Specification, settings
+from ctrnb.training.loop import Trainer
+from ctrnb.training.stack import Stack
+from ctrnb.training.tiers import build_network
+
+FAST = {"training.epochs": 2, "training.batch_size": 256, "training.precision": "fp32"}
+
+
+def networks_of(small, model: str, tier: str, seeds: list[int]):
+    own = settings(model, tier, FAST)
+    found = []
+    for seed in seeds:
+        torch.manual_seed(seed)
+        found.append(build_network(small, Specification("s", "f", model, tier, seed, *own)).double())
+    return found, own[2], [torch.Generator().manual_seed(seed) for seed in seeds]
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("tier", ["base", "ts"])
+def test_a_stacked_epoch_equals_each_run_alone(small, model: str, tier: str) -> None:
+    """In float64, where rounding stays far below what a wrong step would do. Dropout is included: masks come from a key."""
+    seeds = [3, 4, 5]
+    networks, config, generators = networks_of(small, model, tier, seeds)
+    stack = Stack(networks, small, [config] * 3, precision="fp32", generators=generators)
+    together = stack.epoch()
+    alone, config, generators = networks_of(small, model, tier, seeds)
+    for place, (network, generator) in enumerate(zip(alone, generators, strict=True)):
+        losses = Trainer(network, small, config, precision="fp32", generator=generator).epoch()
+        assert torch.allclose(together[place], losses, atol=1e-6)
+        for name, weight in network.named_parameters():
+            if weight.numel():
+                assert torch.allclose(stack.weights[name][place], weight, atol=1e-6), name
+
+
+@pytest.mark.parametrize("tier", ["base", "ft", "control"])
+def test_runs_trained_together_equal_runs_trained_alone(small, tier: str) -> None:
+    options = {"overrides": FAST, "base_overrides": FAST}
+    together = train_many(small, "dcnv2", tier, seeds=[1, 2], stacked="yes", **options)
+    for seed, result in zip([1, 2], together, strict=True):
+        alone = train(small, "dcnv2", tier, seed=seed, **options)
+        assert result.row["run_id"] == alone.row["run_id"] or tier == "control"
+        assert result.row["epochs"] == alone.row["epochs"] and result.row["stacked"] == 2
+        assert np.allclose(result.predictions(), alone.predictions(), atol=2e-3)
+
+
+def test_a_run_that_stalls_leaves_the_others_going(small) -> None:
+    """Each run stops early by itself, and the stack that goes on without it is not disturbed."""
+    own = {
+        "training.batch_size": 256,
+        "training.precision": "fp32",
+        "training.learning_rate": 0.02,
+        "training.epochs": 12,
+    }
+    together = train_many(small, "dcnv2", "base", seeds=[0, 1, 2, 3], stacked="yes", overrides=own)
+    alone = [train(small, "dcnv2", "base", seed=seed, overrides=own) for seed in range(4)]
+    assert [each.row["epochs"] for each in together] == [each.row["epochs"] for each in alone]
+    assert len({each.row["epochs"] for each in together}) > 1  # the case that is tested does occur
+    assert np.allclose([e.row["auc"] for e in together], [e.row["auc"] for e in alone], atol=5e-3)
+
+
+def test_only_unfinished_runs_are_trained(small) -> None:
+    store = RunStore(None)
+    first = train(small, "dcnv2", "base", seed=1, runs=store, overrides=FAST)
+    results = train_many(small, "dcnv2", "base", seeds=[0, 1], runs=store, stacked="yes", overrides=FAST)
+    assert results[1] is first and results[0].row["seed"] == 0
+
+
+def test_a_long_gradient_of_one_run_does_not_shorten_anothers(small) -> None:
+    networks, config, generators = networks_of(small, "dcnv2", "base", [0, 1])
+    stack = Stack(networks, small, [config] * 2, precision="fp32", generators=generators)
+    stack.penalties = {}
+    gradients = {name: torch.ones_like(weight) for name, weight in stack.weights.items()}
+    for gradient in gradients.values():
+        gradient[0] *= 1e-6
+    stack.descend(dict(gradients))
+    assert torch.allclose(
+        stack.moments["ids.table"][0][0], 0.1 * 1e-6 * torch.ones((), dtype=torch.float64), rtol=1e-2, atol=1e-8
+    )
+    assert stack.moments["ids.table"][0][1].max() < 0.1
