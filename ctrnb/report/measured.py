@@ -73,7 +73,8 @@ def all_changes(folder: Path | None = None, rerun: pd.DataFrame | None = None) -
 
     ``rerun``, changes measured just now, wins; then the ledger with more seeds, then the first by name.
     """
-    tables = [measured_changes(name, folder).assign(ledger=name, fresh=False) for name in ledgers(folder)]
+    kept = ((name, measured_changes(name, folder)) for name in ledgers(folder))
+    tables = [changes.assign(ledger=name, fresh=False) for name, changes in kept if changes is not None]
     tables += [rerun.assign(ledger="this run", fresh=True)] if rerun is not None else []
     if not tables:
         return pd.DataFrame(columns=["ledger", "dataset", "tier", "reference"])

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from ctrnb.study.description import read_study
-from ctrnb.study.estimate import estimated_seconds, probe, timings
+from ctrnb.study.estimate import Timing, estimated_seconds, probe, timings
 from ctrnb.study.ledger import changes_path, check_suffix, tables, write_table
-from ctrnb.study.plan import sizes, steps
+from ctrnb.study.plan import Training, sizes, steps
 from ctrnb.study.progress import duration, observer
 from ctrnb.study.sweep import Engine, Sweep
 from ctrnb.training import RunStore
@@ -23,30 +23,38 @@ def dry_run(path: Path, runs: Path, *, data_dir: Path | None, device: str, worke
     study = read_study(path)
     sweep = Sweep(study, RunStore(runs), data_dir=data_dir, device=device)
     startable = len(sweep.open_steps())
-    known, seconds, cells = timings(runs), 0.0, []
-    measured = len(known)
+    known, seconds = timings(runs), 0.0
+    measured, cells = len(known), []
+    done = left = 0
     for group in sweep.groups:
-        done = [step.training.tier for step in steps(study, group, sweep.known) if step.training in sweep.known]
-        left = {tier: count - done.count(tier) for tier, count in sizes(study, group).items()}
-        for tier, count in left.items():
-            training = group.training(group.draws[0], tier, study.common())
-            encoded = sweep.splits.encoded(training.split)
-            if count and estimated_seconds(known, encoded, training) is None:
-                known.append(probe(encoded, training, device=device))
-            seconds += count * (estimated_seconds(known, encoded, training) or 0.0) if count else 0.0
+        finished = [step.training.tier for step in steps(study, group, sweep.known) if step.training in sweep.known]
+        open_ = {} if sweep.group_complete(group) else sizes(study, group)
+        counts = {tier: count - finished.count(tier) for tier, count in open_.items() if count > finished.count(tier)}
+        for tier, count in counts.items():
+            seconds += count * seconds_of(known, sweep, group.training(group.draws[0], tier, study.common()))
         cell = {"dataset": group.dataset, "k": group.k, "drop_middle": group.drop_middle, "model": group.model}
-        cells.append(cell | {"done": len(done), "left": sum(left.values())})
-    total = sum(cell["done"] + cell["left"] for cell in cells)
+        cells.append(cell | {"done": len(finished), "left": sum(counts.values())})
+        done, left = done + len(finished), left + sum(counts.values())
     return {
         "study": study.name,
-        "trainings": total,
-        "done": sum(cell["done"] for cell in cells),
-        "left": sum(cell["left"] for cell in cells),
+        "trainings": done + left,
+        "done": done,
+        "left": left,
         "startable": startable,
         "estimated_seconds": seconds / workers,
         "probes": len(known) - measured,
         "cells": cells,
     }
+
+
+def seconds_of(known: list[Timing], sweep: Sweep, training: Training) -> float:
+    """Return what a training will take; where nothing alike is known, it is probed and the probe added to ``known``."""
+    encoded = sweep.splits.encoded(training.split)
+    found = estimated_seconds(known, encoded, training)
+    if found is None:
+        known.append(probe(encoded, training, device=sweep.device))
+        found = estimated_seconds(known, encoded, training)
+    return found or 0.0
 
 
 def sweep(

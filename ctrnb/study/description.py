@@ -170,7 +170,7 @@ def flatten(table: Any, where: str) -> dict[str, Any]:
     """
     if not isinstance(table, dict):
         raise ConfigError(f"{where}={table!r}: write a table of SECTION.NAME = value lines.")
-    flat = {}
+    flat: dict[str, Any] = {}
     for section, lines in table.items():
         if section not in SECTIONS or not isinstance(lines, dict):
             raise ConfigError(

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing import connection
+from typing import Any
 
 from ctrnb.errors import ConfigError
 from ctrnb.study.jobs import Failure, Files, Job, serve
@@ -72,7 +73,7 @@ class LocalEngine:
         """Return the outcomes that there are, after at most ``timeout`` seconds."""
         done: list[tuple[int, Files | Failure]] = [*self.over]
         self.over.clear()
-        pipes = {worker.pipe: worker for worker in self.busy}
+        pipes: dict[Any, Worker] = {worker.pipe: worker for worker in self.busy}
         for pipe in connection.wait(list(pipes), 0 if done else timeout):
             worker = pipes[pipe]
             try:

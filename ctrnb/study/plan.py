@@ -114,7 +114,8 @@ def groups(study: Study) -> list[Group]:
 
 def steps(study: Study, group: Group, known: Known) -> list[Step]:
     """Return the trainings of a group that are determined and may start or have finished, each once."""
-    fixed, found = study.common(), {}
+    fixed = study.common()
+    found: dict[Training, Step] = {}
     best: dict[str, Pairs] = {}  # tier: its best configuration
     needed = {"base": set(TIERS) - {"ts"}, "ts": {"ts"}, "ft": {"ft", "control"}, "control": {"control"}}
     for tier in (tier for tier, users in needed.items() if users & set(group.tiers)):
@@ -158,7 +159,8 @@ def choose(candidates: Mapping[Pairs, Training], known: Known) -> Pairs | None:
     """Return the candidate of the highest validation AUC (the first of equals), or None while one is open or all failed."""
     if not all(training in known for training in candidates.values()):
         return None
-    scores = {point: known[training] for point, training in candidates.items() if known[training] is not None}
+    found = ((point, known[training]) for point, training in candidates.items())
+    scores = {point: score for point, score in found if score is not None}
     return max(scores, key=lambda point: scores[point]) if scores else None
 
 

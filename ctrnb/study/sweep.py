@@ -159,12 +159,13 @@ class Sweep:
 
     def complete(self) -> bool:
         """Return whether every training that the study asks for has finished."""
-        for group in self.groups:
-            finals = [step for step in steps(self.study, group, self.known) if step.stage == "final"]
-            finished = sum(self.known.get(step.training) is not None for step in finals)
-            if finished < len(group.tiers) * len(group.draws):
-                return False
-        return True
+        return all(map(self.group_complete, self.groups))
+
+    def group_complete(self, group: Group) -> bool:
+        """Return whether every training that the study asks for in a group has finished."""
+        finals = [step for step in steps(self.study, group, self.known) if step.stage == "final"]
+        finished = sum(self.known.get(step.training) is not None for step in finals)
+        return finished == len(group.tiers) * len(group.draws)
 
     def total(self) -> int:
         """Return how many trainings the study takes in the end, at most."""

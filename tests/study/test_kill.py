@@ -57,7 +57,7 @@ def whole_runs(folder: Path) -> set[str]:
 @pytest.mark.slow
 def test_a_sweep_killed_at_twenty_random_moments_ends_with_the_same_ledger(own: Path) -> None:
     path = own / "study.toml"
-    path.write_text(path.read_text().replace("seeds = [0, 1]", "seeds = [0, 1, 2, 3, 4, 5, 6, 7]"))
+    path.write_text(path.read_text().replace("seeds = [0, 1]", "seeds = [0, 1, 2]"))
     start(own, "warm").join()
     begun = time.perf_counter()
     alone = start(own, "alone")
@@ -88,15 +88,13 @@ def test_the_command_with_two_workers_survives_kill_9_and_leaves_no_worker(own: 
     whole = start_command(own, "whole")
     whole.communicate()
     assert whole.returncode == 0
-    for finished in (1, 4):
-        process = start_command(own, "runs")
-        for _ in range(finished):
-            process.stderr.readline()
-        children = children_of(process.pid)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        whole_runs(own / "runs")
-        assert children and gone(children, seconds=10)
+    process = start_command(own, "runs")
+    for _ in range(3):
+        process.stderr.readline()
+    children = children_of(process.pid)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert len(whole_runs(own / "runs")) >= 3 and children and gone(children, seconds=10)
     assert start_command(own, "runs").communicate() and ledger(own, "runs").equals(ledger(own, "whole"))
 
 

@@ -172,6 +172,14 @@ def test_a_dry_run_counts_and_trains_nothing(own: Path) -> None:
     assert (whole["done"], whole["left"], whole["estimated_seconds"], whole["probes"]) == (TRAININGS, 0, 0.0, 0)
 
 
+def test_a_finished_study_has_nothing_left_even_where_its_size_was_a_bound(own: Path) -> None:
+    path = own / "study.toml"
+    path.write_text(path.read_text() + "\n[grid.any.control]\ntraining.learning_rate = [1e-3, 1e-2]\n")
+    assert sweep(own)["complete"]
+    found = command.dry_run(path, own / "runs", data_dir=None, device="cpu", workers=1)
+    assert found["left"] == 0 and found["done"] == found["trainings"] == len(ledger(own))
+
+
 def test_the_ledger_is_written_as_parquet_too(own: Path) -> None:
     sweep(own, out=own / "l.parquet")
     assert len(pd.read_parquet(own / "l.parquet")) == TRAININGS
