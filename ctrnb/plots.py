@@ -109,21 +109,91 @@ def catplot(table: pd.DataFrame, *, title: str, **options: Any) -> sns.FacetGrid
 
 
 def bound_by_degree(table: pd.DataFrame, title: str) -> Figure:
-    """Draw constants against degree: columns degree, constant, name."""
+    """Draw constants against degree: columns degree, constant, name; the degrees themselves as a rug below."""
     figure, axis = plt.subplots()
-    sns.lineplot(table, x="degree", y="constant", hue="name", style="name", ax=axis)
-    axis.set(xscale="log", xlabel="degree of the node, edges (log scale)", ylabel="Lipschitz constant", title=title)
-    axis.legend(title="")
+    sns.lineplot(table, x="degree", y="constant", hue="name", style="name", lw=2, ax=axis)
+    axis.set(xscale="log", ylim=(0, None), xlabel="degree of the node, edges (log scale)", ylabel="Lipschitz constant")
+    sns.rugplot(x=table["degree"].unique(), height=0.03, color="0.4", lw=0.6, ax=axis)
+    axis.legend(title="", loc="lower center", ncols=1)
+    axis.set_title(title)
     return figure
 
 
-def mci_surface(values: pd.DataFrame, title: str) -> Figure:
-    """Draw |MCI| against the baseline for fixed changes: columns base, change, mci (Figure 4's surface in cuts)."""
+def whole_map_constants(table: pd.DataFrame, title: str) -> Figure:
+    """Draw what is known of a whole map's constant as ranges, one row a name: columns name, low, high."""
+    figure, axis = plt.subplots(figsize=(7, 0.9 + 0.6 * len(table)))
+    rows = np.arange(len(table))
+    axis.hlines(rows, table["low"], table["high"], color=sns.color_palette()[0], lw=6, alpha=0.5)
+    axis.plot(table["low"], rows, "|", color=sns.color_palette()[0], ms=16, mew=2)
+    axis.plot(table["high"], rows, "|", color=sns.color_palette()[0], ms=16, mew=2)
+    axis.set(yticks=rows, yticklabels=table["name"], ylim=(len(table) - 0.5, -0.5), xlim=(0, None), title=title)
+    axis.set_xlabel("Lipschitz constant of the whole map, $W = 1$")
+    return figure
+
+
+def node_constants(table: pd.DataFrame, title: str) -> Figure:
+    """Draw LightGCN's per-node constants against own degree and against H: columns own, harmonic, constant, low, high."""
+    figure, axes = plt.subplots(2, 1, figsize=(7, 6.4), sharey=True)
+    names = ("own", "the node's own degree (log scale)"), ("harmonic", "harmonic mean $H$ of its neighbours' degrees (log scale)")
+    for axis, (column, label) in zip(axes, names, strict=True):
+        sns.scatterplot(table, x=column, y="constant", s=22, ax=axis)
+        axis.set(xscale="log", xlabel=label, ylabel="constant of $z_i$")
+    bounds = table.sort_values("harmonic")
+    axes[1].fill_between(bounds["harmonic"], bounds["low"], bounds["high"], color="0.6", alpha=0.35, label="proven bounds")
+    axes[1].legend()
+    axes[0].set_title(title)
+    return figure
+
+
+def level_sets(values: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]], title: str) -> Figure:
+    """Draw the size of costs over baseline and change, a panel a cost: name to (base, change, |cost|) grids.
+
+    Condition (iii) asks that |cost| falls from left to right: then the level lines lean right as they leave c = 0.
+    """
+    figure, axes = plt.subplots(1, len(values), figsize=(3.7 * len(values), 4.2), sharey=True, squeeze=False)
+    for axis, (name, (base, change, size)) in zip(axes[0], values.items(), strict=True):
+        levels = np.nanquantile(size, np.linspace(0.05, 0.97, 9))
+        axis.contourf(base, change, size, levels=24, cmap="cividis", vmax=np.nanquantile(size, 0.98))
+        axis.contour(base, change, size, levels=np.unique(levels), colors="white", linewidths=1.2)
+        axis.axhline(0, color="0.8", lw=0.8)
+        axis.set(title=name, xlabel="baseline AUC $p$")
+        axis.annotate(
+            "(iii): must fall this way", (0.94, 0.05), (0.06, 0.05), xycoords="axes fraction", textcoords="axes fraction",
+            va="center", fontsize=9, arrowprops={"arrowstyle": "->", "color": "black"},
+            bbox={"boxstyle": "round,pad=0.2", "fc": "white", "ec": "none", "alpha": 0.9},
+        )  # fmt: skip
+    axes[0, 0].set_ylabel("change $c$ of AUC")
+    figure.suptitle(title)
+    return figure
+
+
+def cost_by_baseline(values: pd.DataFrame, title: str) -> Figure:
+    """Draw |cost| against the baseline for fixed changes: columns base, change, cost (a surface in cuts)."""
     figure, axis = plt.subplots()
-    shown = values.assign(size=values["mci"].abs(), change=values["change"].map("{:+.2f}".format))
-    sns.lineplot(shown, x="base", y="size", hue="change", style="change", ax=axis)
-    axis.set(xlabel="baseline AUC $p_b$", ylabel="|MCI|, nats", title=title)
+    shown = values.assign(size=values["cost"].abs(), change=values["change"].map("{:+.2f}".format))
+    sns.lineplot(shown, x="base", y="size", hue="change", style="change", lw=2, ax=axis)
+    axis.set(xlabel="baseline AUC $p$", ylabel="|cost|", title=title)
     axis.legend(title="change $c$")
+    return figure
+
+
+def effort_by_group(table: pd.DataFrame, title: str) -> Figure:
+    """Draw MCI of Table 4's groups with what rounding allows: columns dataset, model, tier, group, MCI, MCI_low, MCI_high."""
+    datasets = list(dict.fromkeys(table["dataset"]))
+    figure, axes = plt.subplots(len(datasets), 1, figsize=(7, 3.3 * len(datasets)))
+    markers = dict(zip(dict.fromkeys(table["group"]), "osD", strict=False))
+    for axis, dataset in zip(np.atleast_1d(axes), datasets, strict=True):
+        part = table[table["dataset"] == dataset]
+        places = list(dict.fromkeys(part["model"] + "\n" + part["tier"]))
+        for number, (group, rows) in enumerate(part.groupby("group", sort=False)):
+            x = np.array([places.index(name) for name in rows["model"] + "\n" + rows["tier"]]) + 0.2 * (number - 1)
+            spread = np.abs(rows[["MCI_low", "MCI_high"]].to_numpy().T - rows["MCI"].to_numpy())
+            axis.errorbar(x, rows["MCI"], yerr=spread, fmt=markers[group], ms=6, capsize=3, label=group)
+        axis.axhline(0, color="0.3", lw=1)
+        axis.set(xticks=range(len(places)), xticklabels=places, ylabel="MCI, nats", title=dataset)
+        axis.tick_params(axis="x", labelsize=9)
+    figure.legend(*np.atleast_1d(axes)[0].get_legend_handles_labels(), loc="outside upper right", ncols=3, title="activity of users")
+    figure.suptitle(title, x=0.02, ha="left")
     return figure
 
 
