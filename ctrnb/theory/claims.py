@@ -5,8 +5,10 @@ verdict follows from them alone, so a wrong formula anywhere in a part leaves it
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+
+import pandas as pd
 
 PROVEN, REFUTED, CORRECTED, OPEN = "proven", "refuted", "corrected", "not established"
 Parts = Mapping[str, bool]
@@ -88,6 +90,12 @@ def decide(
 def complete(parts: Parts | None) -> bool:
     """Return whether there are parts and all hold."""
     return bool(parts) and all(parts.values())
+
+
+def table(statements: Sequence[Statement]) -> pd.DataFrame:
+    """Return statements as a table to read: id, statement, source, verdict, evidence."""
+    columns = ["id", "statement", "source", "verdict", "method", "evidence"]
+    return pd.DataFrame([each.as_dict() for each in statements])[columns]
 
 
 class Suite:

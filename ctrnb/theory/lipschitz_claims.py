@@ -349,8 +349,8 @@ def operator_norms_hold() -> bool:
 def whole_operator() -> Outcome:
     layer = symbolic.graph_layer([[1, 2], [0], [0]], 2, symbolic.SYMBOLIC["identity"])
     jacobian = sp.Matrix.vstack(*[symbolic.node_jacobian(layer, node) for node in range(3)])
-    half = sp.Rational(1, 2)
-    kron = sp.kronecker_product(sp.Matrix([[1, half, half], [1, 1, 0], [1, 0, 1]]), layer.weight)
+    path = sp.nsimplify(sp.Matrix(op.operator(op.star(2)).toarray()))
+    kron = sp.kronecker_product(path, layer.weight)
     reached = []
     for graph, weight in zip(random_graphs(), weights(6), strict=True):
         for name, entry in ACTIVATIONS.items():

@@ -15,7 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-import mpmath
+import numpy as np
+import pandas as pd
 import sympy as sp
 
 from ctrnb.errors import ParameterError
@@ -37,6 +38,7 @@ STATEMENTS = {
     "iii": "same change: the lower the baseline, the larger |cost|",
 }
 CHANGES = ("c > 0", "c < 0")
+EQUAL = sp.Float("1e-20", 30)  # relative difference below which two costs, known to 30 digits, are called equal
 Pair = tuple[tuple[Fraction, Fraction], tuple[Fraction, Fraction]]  # (p, c) of the two costs compared
 
 
@@ -121,7 +123,7 @@ def decide(cost: sp.Expr, name: str, change: str) -> Condition:
     return Condition(name, change, by_sympy, by_z3, reversed_by_sympy, reversed_by_z3, found)
 
 
-def evaluate(cost: sp.Expr, pair: tuple[Fraction, Fraction], digits: int = 30) -> mpmath.mpf:
+def evaluate(cost: sp.Expr, pair: tuple[Fraction, Fraction], digits: int = 30) -> sp.Float:
     """Return a cost at (p, c) to ``digits`` digits.
 
     Raises:
@@ -131,7 +133,7 @@ def evaluate(cost: sp.Expr, pair: tuple[Fraction, Fraction], digits: int = 30) -
     value = cost.subs({BASE: p, CHANGE: c}).evalf(digits)
     if value.is_real is not True or not value.is_finite:
         raise ParameterError(f"the cost {cost} is no finite real number at p = {pair[0]}, c = {pair[1]}.")
-    return mpmath.mpf(value._to_mpmath(mpmath.libmp.dps_to_prec(digits)))
+    return value
 
 
 def check_domain(cost: sp.Expr) -> None:
@@ -147,6 +149,35 @@ def check_domain(cost: sp.Expr) -> None:
         undefined = smt.undefined_at(cost, change)
         if undefined:
             raise ParameterError(f"the cost {cost} is undefined at p = {undefined[0]}, c = {undefined[1]}.")
+
+
+def on_grid(cost: sp.Expr, base: np.ndarray, change: np.ndarray) -> np.ndarray:
+    """Return a cost at arrays of p and c, float64; NaN where (p, c) is not valid."""
+    values = sp.lambdify((BASE, CHANGE), cost, "numpy")
+    p, c = np.broadcast_arrays(np.asarray(base, np.float64), np.asarray(change, np.float64))
+    valid = (p > 0) & (p < 1) & (p + c > 0) & (p + c < 1)
+    found = np.full(p.shape, np.nan)
+    found[valid] = values(p[valid], c[valid])
+    return found
+
+
+def table(found: list[Condition]) -> pd.DataFrame:
+    """Return conditions as a table to read: one row a condition and sign of the change."""
+    words = {True: "holds", False: "fails", None: "not decided"}
+    return pd.DataFrame(
+        [
+            {
+                "condition": f"({each.name})",
+                "for": each.change,
+                "says": each.statement,
+                "sympy": words[each.by_sympy],
+                "z3": words[each.by_z3],
+                "reverse": words[each.reversed],
+                "counterexample": str(each.counterexample or ""),
+            }
+            for each in found
+        ]
+    )
 
 
 def points(n: int, change: str) -> Iterator[tuple[Fraction, Fraction]]:
@@ -178,7 +209,7 @@ def counterexample(cost: sp.Expr, name: str, change: str, largest: int = 10) -> 
         for first, second in pairs(n, name, change):
             values = [evaluate(cost, pair) for pair in (first, second)]
             sized = [abs(value) for value in values] if name == "iii" else values
-            if sized[0] - sized[1] <= mpmath.mpf(10) ** -20 * (1 + abs(sized[0])):
+            if sized[0] - sized[1] <= EQUAL * (1 + abs(sized[0])):
                 return Counterexample(first, second, (float(values[0]), float(values[1])))
     return None
 

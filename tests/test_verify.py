@@ -1,0 +1,65 @@
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from ctrnb import verify
+from ctrnb.cli import app
+from ctrnb.theory import graphs, lipschitz
+from ctrnb.theory.claims import OPEN, Statement
+
+KEYS = ["id", "source", "statement", "verdict", "method", "evidence", "seconds"]
+SHORT = [Statement("a.b", "Eq. 1", "x [y]", verdict, "by hand", "e", 0.1) for verdict in ("proven", "refuted", "corrected")]
+
+
+def run(*arguments: str):
+    return CliRunner().invoke(app, ["verify", *arguments])
+
+
+def test_mci_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = run("mci", "--json")
+    found = json.loads(result.stdout)
+    assert result.exit_code == 0 and all(list(each) == KEYS for each in found)
+    by_id = {each["id"]: each["verdict"] for each in found}
+    assert by_id["mci.condition-i-gain"] == "proven" and by_id["mci.condition-iii-loss"] == "corrected"
+    assert sum(each["seconds"] for each in found) < 60
+
+
+def test_all_is_every_suite_in_order_and_one_that_is_open_exits_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    left = Statement("c.d", "Eq. 2", "z", OPEN, "none", "Not shown: z.", 0.0)
+    monkeypatch.setattr(verify, "SUITES", {"one": lambda: SHORT, "two": lambda: [left]})
+    assert run("one").exit_code == 0 and "3 statements: 1 proven, 1 corrected, 1 refuted" in run("one").stdout
+    result = run("all", "--json")
+    assert result.exit_code == 1 and [each["id"] for each in json.loads(result.stdout)] == ["a.b"] * 3 + ["c.d"]
+    assert "? not established" in run().stdout
+
+
+def test_an_unknown_suite_ends_in_one_line() -> None:
+    result = run("mcy")
+    assert result.exit_code == 2 and "Did you mean 'mci'" in result.stderr and len(result.stderr.splitlines()) == 1
+
+
+def test_a_wrong_formula_exits_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lipschitz, "star_constant", lambda leaves: leaves)
+    monkeypatch.delenv("CTRNB_DATA", raising=False)
+    checks = verify.lipschitz_claims.SUITE
+    monkeypatch.setattr(verify, "SUITES", {"star": lambda: [checks.run("lipschitz.whole-star")]})
+    assert run().exit_code == 1
+
+
+def test_a_terminal_gets_a_table_that_keeps_brackets(capsys: pytest.CaptureFixture) -> None:
+    verify.show_table(SHORT)
+    shown = capsys.readouterr().out
+    assert "[y]" in shown and "✓ proven" in shown and "3 statements" in shown
+
+
+def test_graphs_are_synthetic_where_there_is_no_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CTRNB_DATA", str(tmp_path))
+    assert list(graphs.checked_graphs()) == ["synthetic, k = 3"]
+
+
+def test_graphs_are_real_where_there_is_data(real_data: Path) -> None:
+    found = graphs.checked_graphs()
+    assert list(found) == ["ml-1m, k = 6", "yelp-small, k = 3"]
+    assert found["ml-1m, k = 6"].degree_user[1:].min() >= 1

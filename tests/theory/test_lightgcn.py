@@ -1,0 +1,85 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ctrnb.encoders.lightgcn import LightGCNEncoder
+from ctrnb.errors import ConfigError
+from ctrnb.theory import lightgcn as gcn
+from ctrnb.theory import operators as op
+
+GRAPHS = st.tuples(st.integers(1, 6), st.integers(1, 6), st.integers(0, 10**6))
+READOUTS = st.lists(st.floats(-2, 2), min_size=1, max_size=5).filter(lambda a: any(abs(x) > 1e-3 for x in a))
+
+
+def drawn(shape: tuple[int, int, int]):
+    users, items, seed = shape
+    return op.random_graph(users, items, 1 + seed % (users * items), seed)
+
+
+def matrix(graph, readout) -> np.ndarray:
+    """p(S), added up from powers of the dense S."""
+    dense = op.operator(graph, "symmetric").toarray()
+    return sum(a * np.linalg.matrix_power(dense, power) for power, a in enumerate(readout))
+
+
+def test_a_star_by_hand() -> None:
+    """K_{1,2}, one hop: the centre's row of S is (0, 1/sqrt 2, 1/sqrt 2), a leaf's (1/sqrt 2, 0, 0)."""
+    constants = gcn.node_constants(op.star(2), (0.0, 1.0))
+    np.testing.assert_allclose(constants, [1, 1 / np.sqrt(2), 1 / np.sqrt(2)])
+    np.testing.assert_allclose(gcn.harmonic_degree(op.star(2)), [1, 2, 2])
+    np.testing.assert_allclose(gcn.return_probabilities(op.star(2), 2, np.arange(3)), [[1, 1, 1], [0, 0, 0], [1, 0.5, 0.5]])
+
+
+@settings(max_examples=60, deadline=None)
+@given(GRAPHS, READOUTS)
+def test_constants_are_norms_of_the_dense_operator(shape: tuple, readout: list[float]) -> None:
+    graph = drawn(shape)
+    dense, bracket = matrix(graph, readout), gcn.whole_map(graph, readout)
+    norm = np.linalg.norm(dense, 2)
+    assert bracket.lower <= norm * (1 + 1e-6) + 1e-9 and norm <= bracket.upper * (1 + 1e-9) + 1e-9
+    rows = np.linalg.norm(dense, axis=1)
+    np.testing.assert_allclose(gcn.node_constants(graph, readout), rows, atol=1e-9)
+    everyone = np.arange(len(rows))
+    walks = gcn.from_returns(readout, gcn.return_probabilities(graph, 2 * len(readout) - 2, everyone))
+    np.testing.assert_allclose(walks, rows, atol=1e-6)
+
+
+@settings(max_examples=40, deadline=None)
+@given(GRAPHS, READOUTS)
+def test_harmonic_degrees_bound_every_node(shape: tuple, readout: list[float]) -> None:
+    graph, readout = drawn(shape), [abs(a) for a in readout]
+    bounds, constants = gcn.node_bounds(graph, readout), gcn.node_constants(graph, readout)
+    assert (bounds.lower <= constants + 1e-9).all() and (constants <= bounds.upper + 1e-9).all()
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_uniform_read_out_never_expands_and_shrinks_every_node(layers: int) -> None:
+    graph = op.random_graph(6, 5, 12, 3)
+    assert gcn.whole_map(graph, gcn.uniform(layers)).upper == pytest.approx(1)
+    assert gcn.node_constants(graph, gcn.uniform(layers)).max() < 1
+
+
+def test_the_encoder_of_the_experiments_has_these_constants() -> None:
+    import torch
+
+    graph = op.random_graph(5, 4, 9, 2)
+    encoder = LightGCNEncoder(graph, 9, layers=3)
+    with torch.no_grad():
+        encoder.table.copy_(torch.eye(9))
+    np.testing.assert_allclose(
+        encoder.nodes().detach().norm(dim=1).numpy(), gcn.node_constants(graph, gcn.uniform(3)), rtol=1e-5
+    )
+
+
+def test_without_edges_only_layer_0_is_left() -> None:
+    empty = op.graph_of([], 2, 1)
+    assert gcn.whole_map(empty, (0.3, 5.0)).upper == 0.3
+    np.testing.assert_allclose(gcn.node_constants(empty, (0.3, 5.0)), 0.3)
+
+
+def test_a_readout_of_nothing_and_a_bound_for_negative_ones_are_refused() -> None:
+    with pytest.raises(ConfigError, match="a_0 first"):
+        gcn.whole_map(op.star(1), ())
+    with pytest.raises(ConfigError, match="at least 0"):
+        gcn.node_bounds(op.star(1), (1.0, -1.0))
