@@ -3,7 +3,6 @@
 seaborn draws them; it knows tidy tables, confidence bands and a colour-blind palette.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -267,19 +266,3 @@ def claims_by_section(findings: pd.DataFrame, verdicts: list[str], title: str) -
     axis.grid(axis="y", visible=False)
     figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
-
-
-def statements(verified: Sequence[Any]) -> Any:
-    """Return verified statements as a table to read: verdict as sign and text, statement, source and evidence."""
-    marks = {"proven": "✓", "corrected": "≠", "refuted": "✗"}
-    rows = [
-        {
-            "verdict": f"{marks.get(each.verdict, '?')} {each.verdict}",
-            "statement": each.statement,
-            "source": each.source,
-            "evidence": f"{each.evidence} ({each.method})",
-        }
-        for each in verified
-    ]
-    wrapped = {"white-space": "normal", "text-align": "left", "vertical-align": "top", "min-width": "7em"}
-    return pd.DataFrame(rows).style.hide(axis="index").set_properties(**wrapped)
