@@ -20,10 +20,11 @@ def commands(given: argparse.Namespace) -> list[list[str]]:
     where = ["--device", given.device, "--dataset", given.dataset, "--k", str(given.k)]
     rounds = ["--rounds", "1" if given.quick else "3"]
     models = MODELS[:1] if given.quick else MODELS
-    rows = ["--rows", "8192" if given.quick else str(100 * 4096)]
+    rows = ["--rows", "4096" if given.quick else str(100 * 4096)]
+    seeds = ["--seeds", "2" if given.quick else "5"]
     made = {
-        "stacked_seeds": ["--models", *models, *rows],
-        "against_dataloader": ["--models", *models[:2], "--seeds", "5", *rows],
+        "stacked_seeds": ["--models", *models, *seeds, *rows],
+        "against_dataloader": ["--models", *models[:2], *seeds, *rows],
         "tiers_over_base": ["--models", "dcnv2", "--layers", "3"],
         "ceilings": [],
     }

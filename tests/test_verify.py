@@ -10,7 +10,9 @@ from ctrnb.theory import graphs, lipschitz
 from ctrnb.theory.claims import OPEN, Statement
 
 KEYS = ["id", "source", "statement", "verdict", "method", "evidence", "seconds"]
-SHORT = [Statement("a.b", "Eq. 1", "x [y]", verdict, "by hand", "e", 0.1) for verdict in ("proven", "refuted", "corrected")]
+SHORT = [
+    Statement("a.b", "Eq. 1", "x [y]", verdict, "by hand", "e", 0.1) for verdict in ("proven", "refuted", "corrected")
+]
 
 
 def run(*arguments: str):

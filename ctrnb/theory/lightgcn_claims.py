@@ -47,7 +47,9 @@ def equation_9() -> Outcome:
     degree = op.degrees(graph)
     readings = [2 * features[j] / np.sqrt(degree[0] * degree[j]) for j in (1, 2)]
     right = sum(features[v] / np.sqrt(degree[0] * degree[v]) for v in (1, 2))
-    held = [close(np.linalg.norm(dense(g, (0.0, 1.0)) - op.operator(g, "symmetric").toarray()), 0) for g in tested_graphs()]
+    held = [
+        close(np.linalg.norm(dense(g, (0.0, 1.0)) - op.operator(g, "symmetric").toarray()), 0) for g in tested_graphs()
+    ]
     return decide(
         method="numeric",
         refutation={
@@ -100,7 +102,8 @@ def whole() -> Outcome:
 )
 def uniform() -> Outcome:
     held = [
-        close(np.linalg.norm(dense(graph, gcn.uniform(layers)), 2), 1) and gcn.whole_map(graph, gcn.uniform(layers)).exact()
+        close(np.linalg.norm(dense(graph, gcn.uniform(layers)), 2), 1)
+        and gcn.whole_map(graph, gcn.uniform(layers)).exact()
         for graph in tested_graphs()
         for layers in (1, 2, 3)
     ]
@@ -191,7 +194,9 @@ def degree() -> Outcome:
             ),
         },
         correction={
-            f"a leaf, of degree 1 always, has {leaf[0]:.4f}, {leaf[1]:.4f} and {leaf[2]:.4f}": leaf[0] > leaf[1] > leaf[2],
+            f"a leaf, of degree 1 always, has {leaf[0]:.4f}, {leaf[1]:.4f} and {leaf[2]:.4f}": leaf[0]
+            > leaf[1]
+            > leaf[2],
             "one hop is 1/sqrt(H_i), with no k_i in it": harmonic().verdict == "proven",
         },
         correct="it is the degrees of i's neighbours that lower it, through their harmonic mean H_i; a node's own degree lowers its neighbours' constants.",

@@ -17,7 +17,10 @@ from ctrnb.theory.graphs import checked_graphs
 OURS = "ours, on Equation 4"
 SUITE = Suite()
 SIZES = ((1, 1), (1, 2), (2, 2), (3, 2))  # neighbours k, width d
-NARROW = ((1, 1), (3, 1))  # for GELU, whose terms sympy is slow to compare; "any differentiable" covers it at every size
+NARROW = (
+    (1, 1),
+    (3, 1),
+)  # for GELU, whose terms sympy is slow to compare; "any differentiable" covers it at every size
 LOSING = np.array([[1.0, 0.0], [-1.0, 0.0]])  # a W of which ReLU never passes both rows at once
 
 
@@ -86,7 +89,9 @@ def node_jacobian() -> Outcome:
     ]
     return decide(
         method="symbolic",
-        proof={"Equation 4 differentiated on a graph with a stranger, for any and for four named activations": all(blocks)},
+        proof={
+            "Equation 4 differentiated on a graph with a stranger, for any and for four named activations": all(blocks)
+        },
     )
 
 
@@ -204,7 +209,9 @@ def node_factor() -> Outcome:
         method="symbolic, numeric",
         evidence="The aggregation a satisfies a a^T = 1 + 1/k, so it shrinks by at most that root, and lifts x to a^T x / (1 + 1/k).",
         proof={
-            "||(1, 1/k, ..., 1/k)|| = node_factor(k) for k below 30": np.allclose(norms, lip.node_factor(np.arange(1, 30))),
+            "||(1, 1/k, ..., 1/k)|| = node_factor(k) for k below 30": np.allclose(
+                norms, lip.node_factor(np.arange(1, 30))
+            ),
             "1 + 1/k for symbolic k": general_factor_holds(),
             "each pair without message passing lifts to one with a quotient sqrt(1 + 1/k) times as large": all(lifted),
         },
@@ -382,7 +389,9 @@ def whole_star() -> Outcome:
             "the norm derived for symbolic n is the library's formula": all(
                 close(float(formula.subs(n, size)), float(lip.star_constant(size))) for size in sizes
             ),
-            "dense norms for n up to 100": all(close(dense_norm(op.star(size)), lip.star_constant(size)) for size in sizes),
+            "dense norms for n up to 100": all(
+                close(dense_norm(op.star(size)), lip.star_constant(size)) for size in sizes
+            ),
             "no limit": sp.limit(formula, n, sp.oo) == sp.oo,
         },
     )
@@ -499,7 +508,9 @@ def mp_decreases() -> Outcome:
     factor, k = symbolic.general_gram_factor()
     excess = sp.factor(factor.subs(k, sp.Symbol("k", positive=True)) - 1)
     pairs = [
-        (lip.node_constant(3, weight, name), lip.feature_map(weight, name)) for weight in weights() for name in ACTIVATIONS
+        (lip.node_constant(3, weight, name), lip.feature_map(weight, name))
+        for weight in weights()
+        for name in ACTIVATIONS
     ]
     return decide(
         method="symbolic",

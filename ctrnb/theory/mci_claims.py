@@ -31,7 +31,10 @@ def condition_check(name: str, change: str) -> Callable[[], Outcome]:
         text = str(found.counterexample)
         return decide(
             method=METHOD,
-            proof={"sympy: the derivative's sign": found.by_sympy is True, "z3: no pair breaks it": found.by_z3 is True},
+            proof={
+                "sympy: the derivative's sign": found.by_sympy is True,
+                "z3: no pair breaks it": found.by_z3 is True,
+            },
             refutation={
                 f"sympy refutes it, with {text}": found.by_sympy is False and found.counterexample is not None,
                 "z3 finds a pair that breaks it": found.by_z3 is False,
@@ -100,7 +103,11 @@ def equation_10() -> Outcome:
 )
 def equation_23() -> Outcome:
     ratio, printed = mci.equation_23()
-    point = {sp.Symbol("p1", positive=True): sp.Rational(1, 4), sp.Symbol("p2", positive=True): sp.Rational(1, 2), CHANGE: sp.Rational(1, 4)}
+    point = {
+        sp.Symbol("p1", positive=True): sp.Rational(1, 4),
+        sp.Symbol("p2", positive=True): sp.Rational(1, 2),
+        CHANGE: sp.Rational(1, 4),
+    }
     first, second = sp.symbols("p1 p2", positive=True)
     top, bottom = (1 - second) * (1 - first - CHANGE), (1 - first) * (1 - second - CHANGE)
     return decide(
@@ -224,7 +231,10 @@ def examples() -> Outcome:
     wanted = {"MCI": False, "absolute change": False}
     return decide(
         method=METHOD,
-        proof={f"{name}: {'all three' if held else 'not (iii)'}": held == wanted.get(name, True) for name, held in met.items()},
+        proof={
+            f"{name}: {'all three' if held else 'not (iii)'}": held == wanted.get(name, True)
+            for name, held in met.items()
+        },
     )
 
 
@@ -272,7 +282,8 @@ def ranking() -> Outcome:
     table, pairs = effort.rankings(), effort.comparisons()
     different, changed = table[~table["same"]], pairs[pairs["changes"]]
     named = "; ".join(
-        f"{r.dataset} {r.model} {r.tier}: MCI {r.MCI}, absolute {r.absolute}, relative {r.relative}" for r in different.itertuples()
+        f"{r.dataset} {r.model} {r.tier}: MCI {r.MCI}, absolute {r.absolute}, relative {r.relative}"
+        for r in different.itertuples()
     )
     return decide(
         method="exhaustive over Table 4",
@@ -311,7 +322,11 @@ def exceptions(row: pd.Series) -> str:
 
 for _place, (_id, _source, _statement) in enumerate(
     (
-        ("mci.ml-1m", "Section 4.4 and Figure 5", "In ML-1M, models consistently allocate the largest effort (MCI) to low-active users."),
+        (
+            "mci.ml-1m",
+            "Section 4.4 and Figure 5",
+            "In ML-1M, models consistently allocate the largest effort (MCI) to low-active users.",
+        ),
         (
             "mci.yelp-gains",
             "Section 4.4 and Figure 5",

@@ -67,7 +67,7 @@ def gelu_slopes(edges: list[float]) -> list:
     F(0) = 1/2, and over a cell F rises by its width times F', which lies between its values at the cell's ends because F'
     is monotone on each side of 0 (0 is a cell end).
     """
-    density = [iv.exp(-iv.mpf(x) ** 2 / 2) / iv.sqrt(2 * iv.pi) for x in edges]
+    density = [iv.exp(-(iv.mpf(x) ** 2) / 2) / iv.sqrt(2 * iv.pi) for x in edges]
     middle = edges.index(0.0)
     total = {middle: iv.mpf(0.5)}
     rise = [hull(density[n], density[n + 1]) * (iv.mpf(edges[n + 1]) - iv.mpf(edges[n])) for n in range(len(edges) - 1)]

@@ -39,9 +39,7 @@ class Layer:
 def graph_layer(neighbours: list[list[int]], dim: int, sigma: Function) -> Layer:
     """Return Equation 4 on the graph in which node i has the neighbours ``neighbours[i]``; an empty average is 0."""
     weight = sp.Matrix(dim, dim, lambda r, c: sp.Symbol(f"w{r}{c}", real=True))
-    features = [
-        sp.Matrix(dim, 1, lambda r, _, n=n: sp.Symbol(f"h{n}_{r}", real=True)) for n in range(len(neighbours))
-    ]
+    features = [sp.Matrix(dim, 1, lambda r, _, n=n: sp.Symbol(f"h{n}_{r}", real=True)) for n in range(len(neighbours))]
     inside = []
     for node, others in enumerate(neighbours):
         total = sum((features[j] for j in others), sp.zeros(dim, 1))
