@@ -90,7 +90,7 @@ def equation_10() -> Outcome:
     return decide(
         method="symbolic, numeric",
         proof={
-            "the expression that is verified is Equation 10": mci.MCI == written,
+            "the expression that is verified is Equation 10": written == mci.MCI,
             f"equal at {len(pairs)} points to 12 digits": bool(np.allclose(found, exact, rtol=1e-12, atol=1e-14)),
         },
     )

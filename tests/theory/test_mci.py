@@ -81,7 +81,7 @@ def test_verdicts_hold_at_drawn_points(p: Fraction, other: Fraction, q: Fraction
     if low < high:
         assert measured(float(low), float(q - low)) > measured(float(high), float(q - high))
         change = q - high
-        if change and 0 < low + change:
+        if change and low + change > 0:
             assert abs(measured(float(low), float(change))) < abs(measured(float(high), float(change)))
 
 
