@@ -134,12 +134,17 @@ def whole_map_constants(table: pd.DataFrame, title: str) -> Figure:
 def node_constants(table: pd.DataFrame, title: str) -> Figure:
     """Draw LightGCN's per-node constants against own degree and against H: columns own, harmonic, constant, low, high."""
     figure, axes = plt.subplots(2, 1, figsize=(7, 6.4), sharey=True)
-    names = ("own", "the node's own degree (log scale)"), ("harmonic", "harmonic mean $H$ of its neighbours' degrees (log scale)")
+    names = (
+        ("own", "the node's own degree (log scale)"),
+        ("harmonic", "harmonic mean $H$ of its neighbours' degrees (log scale)"),
+    )
     for axis, (column, label) in zip(axes, names, strict=True):
         sns.scatterplot(table, x=column, y="constant", s=22, ax=axis)
         axis.set(xscale="log", xlabel=label, ylabel="constant of $z_i$")
     bounds = table.sort_values("harmonic")
-    axes[1].fill_between(bounds["harmonic"], bounds["low"], bounds["high"], color="0.6", alpha=0.35, label="proven bounds")
+    axes[1].fill_between(
+        bounds["harmonic"], bounds["low"], bounds["high"], color="0.6", alpha=0.35, label="proven bounds"
+    )
     axes[1].legend()
     axes[0].set_title(title)
     return figure
@@ -192,7 +197,12 @@ def effort_by_group(table: pd.DataFrame, title: str) -> Figure:
         axis.axhline(0, color="0.3", lw=1)
         axis.set(xticks=range(len(places)), xticklabels=places, ylabel="MCI, nats", title=dataset)
         axis.tick_params(axis="x", labelsize=9)
-    figure.legend(*np.atleast_1d(axes)[0].get_legend_handles_labels(), loc="outside upper right", ncols=3, title="activity of users")
+    figure.legend(
+        *np.atleast_1d(axes)[0].get_legend_handles_labels(),
+        loc="outside upper right",
+        ncols=3,
+        title="activity of users",
+    )
     figure.suptitle(title, x=0.02, ha="left")
     return figure
 

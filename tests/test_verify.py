@@ -10,7 +10,9 @@ from ctrnb.theory import graphs, lipschitz
 from ctrnb.theory.claims import OPEN, Statement
 
 KEYS = ["id", "source", "statement", "verdict", "method", "evidence", "seconds"]
-SHORT = [Statement("a.b", "Eq. 1", "x [y]", verdict, "by hand", "e", 0.1) for verdict in ("proven", "refuted", "corrected")]
+SHORT = [
+    Statement("a.b", "Eq. 1", "x [y]", verdict, "by hand", "e", 0.1) for verdict in ("proven", "refuted", "corrected")
+]
 
 
 def run(*arguments: str):
@@ -52,6 +54,14 @@ def test_a_terminal_gets_a_table_that_keeps_brackets(capsys: pytest.CaptureFixtu
     verify.show_table(SHORT)
     shown = capsys.readouterr().out
     assert "[y]" in shown and "✓ proven" in shown and "3 statements" in shown
+
+
+def test_every_statement_has_its_place_in_a_chapter() -> None:
+    book = Path(__file__).parents[1] / "book"
+    for suite, chapter in (("lipschitz_claims", "lipschitz"), ("lightgcn_claims", "lipschitz"), ("mci_claims", "mci")):
+        text = (book / f"{chapter}.md").read_text(encoding="utf-8")
+        missing = [id for id in getattr(verify, suite).SUITE.checks if f"`{id}`" not in text]
+        assert not missing
 
 
 def test_graphs_are_synthetic_where_there_is_no_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

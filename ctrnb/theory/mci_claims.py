@@ -31,7 +31,10 @@ def condition_check(name: str, change: str) -> Callable[[], Outcome]:
         text = str(found.counterexample)
         return decide(
             method=METHOD,
-            proof={"sympy: the derivative's sign": found.by_sympy is True, "z3: no pair breaks it": found.by_z3 is True},
+            proof={
+                "sympy: the derivative's sign": found.by_sympy is True,
+                "z3: no pair breaks it": found.by_z3 is True,
+            },
             refutation={
                 f"sympy refutes it, with {text}": found.by_sympy is False and found.counterexample is not None,
                 "z3 finds a pair that breaks it": found.by_z3 is False,
@@ -87,7 +90,7 @@ def equation_10() -> Outcome:
     return decide(
         method="symbolic, numeric",
         proof={
-            "the expression that is verified is Equation 10": mci.MCI == written,
+            "the expression that is verified is Equation 10": written == mci.MCI,
             f"equal at {len(pairs)} points to 12 digits": bool(np.allclose(found, exact, rtol=1e-12, atol=1e-14)),
         },
     )
@@ -100,18 +103,24 @@ def equation_10() -> Outcome:
 )
 def equation_23() -> Outcome:
     ratio, printed = mci.equation_23()
-    point = {sp.Symbol("p1", positive=True): sp.Rational(1, 4), sp.Symbol("p2", positive=True): sp.Rational(1, 2), CHANGE: sp.Rational(1, 4)}
+    point = {
+        sp.Symbol("p1", positive=True): sp.Rational(1, 4),
+        sp.Symbol("p2", positive=True): sp.Rational(1, 2),
+        CHANGE: sp.Rational(1, 4),
+    }
     first, second = sp.symbols("p1 p2", positive=True)
     top, bottom = (1 - second) * (1 - first - CHANGE), (1 - first) * (1 - second - CHANGE)
     return decide(
         method="symbolic",
         refutation={
-            f"p_1 = 1/4, p_2 = 1/2, c = 1/4: the ratio is {ratio.subs(point)}, printed {printed.subs(point)}": ratio.subs(point)
+            f"p_1 = 1/4, p_2 = 1/2, c = 1/4: the ratio is {ratio.subs(point)}, printed "
+            f"{printed.subs(point)}": ratio.subs(point)
             != printed.subs(point),
         },
         correction={
             "the printed ratio is the true one upside down": sp.simplify(ratio * printed) == 1,
-            "the next line, numerator less denominator = c (p_2 - p_1), is right": sp.expand(top - bottom - CHANGE * (second - first)) == 0,
+            "the next line, numerator less denominator = c (p_2 - p_1), is "
+            "right": sp.expand(top - bottom - CHANGE * (second - first)) == 0,
         },
         correct="the ratio is (1 - p_1)(1 - p_2 - c) / ((1 - p_2)(1 - p_1 - c)); every later step is sound and then proves the reverse of (iii).",
     )  # fmt: skip
@@ -120,7 +129,8 @@ def equation_23() -> Outcome:
 @SUITE.claim(
     "mci.potential",
     "ours, on Equation 10",
-    "MCI(p, c) = F(p + c) - F(p) with F(q) = -log(1 - q). Hence costs along a path add up, undoing a change costs its negative, and MCI = "
+    "MCI(p, c) = F(p + c) - F(p) with F(q) = -log(1 - q). Hence costs along a path add up, undoing a change costs "
+    "its negative, and MCI = "
     "-log(1 - c/(1 - p)) depends on c/(1 - p) alone.",
 )
 def structure() -> Outcome:
@@ -181,7 +191,8 @@ def monotone() -> Outcome:
 @SUITE.claim(
     "mci.concave",
     "ours, on condition (iii)",
-    "For costs F(p + c) - F(p) with F increasing, condition (iii) as printed holds exactly if F is strictly concave, for gains and for losses alike; "
+    "For costs F(p + c) - F(p) with F increasing, condition (iii) as printed holds exactly if F is strictly "
+    "concave, for gains and for losses alike; "
     "its reverse exactly if F is strictly convex, as MCI's F is.",
 )
 def concave() -> Outcome:
@@ -216,7 +227,8 @@ def shapes_of_potentials(*names: str) -> list[dict]:
 @SUITE.claim(
     "mci.examples",
     "ours, on Section 4.4's case against relative change",
-    "Some costs meet (i), (ii) and (iii) as printed: the changes of log AUC and of root AUC, and the relative change c/p, which Section 4.4 "
+    "Some costs meet (i), (ii) and (iii) as printed: the changes of log AUC and of root AUC, and the relative "
+    "change c/p, which Section 4.4 "
     "sets aside for giving weight to low baselines; MCI and the absolute change do not.",
 )
 def examples() -> Outcome:
@@ -224,14 +236,18 @@ def examples() -> Outcome:
     wanted = {"MCI": False, "absolute change": False}
     return decide(
         method=METHOD,
-        proof={f"{name}: {'all three' if held else 'not (iii)'}": held == wanted.get(name, True) for name, held in met.items()},
+        proof={
+            f"{name}: {'all three' if held else 'not (iii)'}": held == wanted.get(name, True)
+            for name, held in met.items()
+        },
     )
 
 
 @SUITE.claim(
     "mci.engines",
     "ours, on the method",
-    "sympy and z3 decide every condition of five costs alike, and a counterexample to each condition that fails is one by exact arithmetic.",
+    "sympy and z3 decide every condition of five costs alike, and a counterexample to each condition that fails "
+    "is one by exact arithmetic.",
 )
 def engines() -> Outcome:
     found = [each for text in mci.COSTS.values() for each in mci.conditions(text)]
@@ -250,7 +266,8 @@ def engines() -> Outcome:
 @SUITE.claim(
     "mci.a-fortiori",
     "ours, on Section 4.4's conclusions",
-    "For gains, a group of lower baseline with at least the MCI of another has the larger absolute and the larger relative change too; for losses "
+    "For gains, a group of lower baseline with at least the MCI of another has the larger absolute and the larger "
+    "relative change too; for losses "
     "it may have the smaller |MCI| and yet lose more points.",
 )
 def a_fortiori() -> Outcome:
@@ -272,7 +289,8 @@ def ranking() -> Outcome:
     table, pairs = effort.rankings(), effort.comparisons()
     different, changed = table[~table["same"]], pairs[pairs["changes"]]
     named = "; ".join(
-        f"{r.dataset} {r.model} {r.tier}: MCI {r.MCI}, absolute {r.absolute}, relative {r.relative}" for r in different.itertuples()
+        f"{r.dataset} {r.model} {r.tier}: MCI {r.MCI}, absolute {r.absolute}, relative {r.relative}"
+        for r in different.itertuples()
     )
     return decide(
         method="exhaustive over Table 4",
@@ -311,7 +329,11 @@ def exceptions(row: pd.Series) -> str:
 
 for _place, (_id, _source, _statement) in enumerate(
     (
-        ("mci.ml-1m", "Section 4.4 and Figure 5", "In ML-1M, models consistently allocate the largest effort (MCI) to low-active users."),
+        (
+            "mci.ml-1m",
+            "Section 4.4 and Figure 5",
+            "In ML-1M, models consistently allocate the largest effort (MCI) to low-active users.",
+        ),
         (
             "mci.yelp-gains",
             "Section 4.4 and Figure 5",

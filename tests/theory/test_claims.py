@@ -27,7 +27,9 @@ def test_verdicts_follow_from_the_parts_alone(parts: dict, verdict: str) -> None
 
 def test_what_was_not_shown_is_named() -> None:
     assert "Not shown: the lemma." in decide(method="m", proof={"the lemma": False, "the rest": True}).evidence
-    assert decide(method="m", refutation={"x": True}, correction={"y": True}, correct="z.").evidence.startswith("Correct: z.")
+    assert decide(method="m", refutation={"x": True}, correction={"y": True}, correct="z.").evidence.startswith(
+        "Correct: z."
+    )
 
 
 def test_a_check_that_breaks_hides_no_other() -> None:

@@ -28,7 +28,9 @@ def test_a_star_by_hand() -> None:
     constants = gcn.node_constants(op.star(2), (0.0, 1.0))
     np.testing.assert_allclose(constants, [1, 1 / np.sqrt(2), 1 / np.sqrt(2)])
     np.testing.assert_allclose(gcn.harmonic_degree(op.star(2)), [1, 2, 2])
-    np.testing.assert_allclose(gcn.return_probabilities(op.star(2), 2, np.arange(3)), [[1, 1, 1], [0, 0, 0], [1, 0.5, 0.5]])
+    np.testing.assert_allclose(
+        gcn.return_probabilities(op.star(2), 2, np.arange(3)), [[1, 1, 1], [0, 0, 0], [1, 0.5, 0.5]]
+    )
 
 
 @settings(max_examples=60, deadline=None)

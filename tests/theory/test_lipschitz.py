@@ -71,7 +71,9 @@ def test_bounds_by_degrees_hold(users: int, items: int, seed: int) -> None:
 @pytest.mark.parametrize(("a", "b"), [(1, 1), (1, 7), (2, 3), (5, 5)])
 def test_bounds_by_degrees_are_exact_on_biregular_graphs(a: int, b: int) -> None:
     bounds = lip.degree_bounds(op.biregular(a, b, 2))
-    assert bounds.exact() and bounds.upper == pytest.approx(np.sqrt(a / b) + np.sqrt(b / a)) == lip.biregular_constant(a, b)
+    assert bounds.exact() and bounds.upper == pytest.approx(np.sqrt(a / b) + np.sqrt(b / a)) == lip.biregular_constant(
+        a, b
+    )
 
 
 def test_relu_cannot_pass_two_opposite_rows() -> None:

@@ -32,7 +32,9 @@ def test_the_two_engines_agree(text: str) -> None:
 def test_counterexamples_by_hand() -> None:
     """At p = 1/4 and 1/2 with c = 1/4 MCI is log(3/2) and log 2."""
     gain, loss = mci.conditions()[4:]
-    assert gain.counterexample.first == (Fraction(1, 4), Fraction(1, 4)) and gain.counterexample.second[0] == Fraction(1, 2)
+    assert gain.counterexample.first == (Fraction(1, 4), Fraction(1, 4)) and gain.counterexample.second[0] == Fraction(
+        1, 2
+    )
     assert gain.counterexample.costs == pytest.approx((np.log(3 / 2), np.log(2)))
     assert loss.counterexample.costs == pytest.approx((-np.log(3 / 2), -np.log(2)))
 
@@ -79,7 +81,7 @@ def test_verdicts_hold_at_drawn_points(p: Fraction, other: Fraction, q: Fraction
     if low < high:
         assert measured(float(low), float(q - low)) > measured(float(high), float(q - high))
         change = q - high
-        if change and 0 < low + change:
+        if change and low + change > 0:
             assert abs(measured(float(low), float(change))) < abs(measured(float(high), float(change)))
 
 

@@ -19,7 +19,9 @@ def test_gelus_constant_by_hand() -> None:
     """GELU's slope F(x) + x F'(x) is steepest where F''(x) x + 2 F'(x) = F'(x) (2 - x^2) = 0, at sqrt(2)."""
     x = torch.tensor(2.0, dtype=torch.float64).sqrt().requires_grad_()
     torch.nn.functional.gelu(x).backward()
-    assert ACTIVATIONS["gelu"].constant == pytest.approx(x.grad.item()) and x.grad.item() == pytest.approx(1.1289, abs=5e-5)
+    assert ACTIVATIONS["gelu"].constant == pytest.approx(x.grad.item()) and x.grad.item() == pytest.approx(
+        1.1289, abs=5e-5
+    )
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
