@@ -214,7 +214,8 @@ def verify(
 ) -> None:
     """Verify the paper's statements: each is proven, refuted by a counterexample, or corrected. Under a minute.
 
-    Exits with 1 if a statement could not be established either way. The training graphs of ml-1m and yelp-small are used where
+    Exits with 1 if a statement could not be established either way. The training graphs of ml-1m and yelp-small are
+    used where
     CTRNB_DATA names a folder with them, a synthetic one elsewhere.
 
     Example: `ctrnb verify mci --json`

@@ -56,6 +56,14 @@ def test_a_terminal_gets_a_table_that_keeps_brackets(capsys: pytest.CaptureFixtu
     assert "[y]" in shown and "✓ proven" in shown and "3 statements" in shown
 
 
+def test_every_statement_has_its_place_in_a_chapter() -> None:
+    book = Path(__file__).parents[1] / "book"
+    for suite, chapter in (("lipschitz_claims", "lipschitz"), ("lightgcn_claims", "lipschitz"), ("mci_claims", "mci")):
+        text = (book / f"{chapter}.md").read_text(encoding="utf-8")
+        missing = [id for id in getattr(verify, suite).SUITE.checks if f"`{id}`" not in text]
+        assert not missing
+
+
 def test_graphs_are_synthetic_where_there_is_no_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CTRNB_DATA", str(tmp_path))
     assert list(graphs.checked_graphs()) == ["synthetic, k = 3"]

@@ -93,9 +93,17 @@ def complete(parts: Parts | None) -> bool:
 
 
 def table(statements: Sequence[Statement]) -> pd.DataFrame:
-    """Return statements as a table to read: id, statement, source, verdict, evidence."""
-    columns = ["id", "statement", "source", "verdict", "method", "evidence"]
-    return pd.DataFrame([each.as_dict() for each in statements])[columns]
+    """Return statements as a table of three columns to read; ids and methods stand in front of what they belong to."""
+    return pd.DataFrame(
+        [
+            {
+                "statement": f"{each.id}: {each.statement} ({each.source})",
+                "verdict": each.verdict,
+                "evidence": f"[{each.method}] {each.evidence}",
+            }
+            for each in statements
+        ]
+    )
 
 
 class Suite:

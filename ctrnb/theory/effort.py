@@ -1,4 +1,5 @@
-"""What the failure of condition (iii) means for Table 4 and Figure 5: groups ranked by MCI, absolute and relative change.
+"""What the failure of condition (iii) means for Table 4 and Figure 5: groups ranked by MCI, absolute and relative
+change.
 
 Table 4's cells are rounded to hundredths of a point, so an order is called *firm* where every unrounded value that the
 paper's cells allow gives it.
@@ -23,7 +24,8 @@ MEASURES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {  # of AU
 
 
 def efforts(groups: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Return Table 4's groups with each measure and the ends of what its rounding allows: MEASURE, MEASURE_low, MEASURE_high.
+    """Return Table 4's groups with each measure and the ends of what its rounding allows: MEASURE, MEASURE_low,
+    MEASURE_high.
 
     Every measure rises with the new AUC and falls with the baseline, so its extremes lie at the cells' corners.
     """
@@ -39,8 +41,10 @@ def efforts(groups: pd.DataFrame | None = None) -> pd.DataFrame:
 def comparisons(groups: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return every comparison of two groups: one row a dataset, model, tier and pair.
 
-    ``first`` is the group with the lower baseline. For each measure, MEASURE is the sign of its value for the first less that
-    for the second, and MEASURE_firm whether rounding leaves that sign no choice. ``changes`` says whether the sign differs
+    ``first`` is the group with the lower baseline. For each measure, MEASURE is the sign of its value for the first
+    less that
+    for the second, and MEASURE_firm whether rounding leaves that sign no choice. ``changes`` says whether the sign
+    differs
     between MCI and another measure, ``changes_firmly`` whether it does so between firm signs.
     """
     rows = []
@@ -90,7 +94,8 @@ def conclusions(groups: pd.DataFrame | None = None) -> pd.DataFrame:
     table = efforts(groups)
     settings = [part for _, part in table.groupby(["dataset", "model", "tier"], sort=False)]
     said = {
-        "ML-1M: the largest effort for low-active users": ([p for p in settings if dataset(p) == "ML-1M"], "Low", max_at),
+        "ML-1M: the largest effort for low-active "
+        "users": ([p for p in settings if dataset(p) == "ML-1M"], "Low", max_at),
         "Yelp2022, where a group improves: the largest effort for high-active users": (
             [p for p in settings if dataset(p) == "Yelp2022" and (p["absolute"] > 0).any()], "High", max_at,
         ),
@@ -123,7 +128,8 @@ def least_loss_at(part: pd.DataFrame, measure: str, group: str) -> bool:
 
 
 def a_fortiori() -> bool:
-    """Return whether z3 proves: a lower baseline with at least the MCI of a higher one has the larger gain, in points and in percent.
+    """Return whether z3 proves: a lower baseline with at least the MCI of a higher one has the larger gain, in points
+    and in percent.
 
     MCI_1 >= MCI_2 is c_1/(1 - p_1) >= c_2/(1 - p_2), the logarithm removed.
     """

@@ -10,7 +10,8 @@ from ctrnb.errors import CtrnbError
 
 
 def checked_graphs() -> dict[str, BipartiteGraph]:
-    """Return training graphs by name: ml-1m (k = 6) and yelp-small (k = 3) where their files are here, else synthetic (k = 3).
+    """Return training graphs by name: ml-1m (k = 6) and yelp-small (k = 3) where their files are here, else synthetic
+    (k = 3).
 
     Nothing is downloaded: a dataset whose files are absent or unreadable is left out.
     """

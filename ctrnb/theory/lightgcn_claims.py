@@ -53,9 +53,8 @@ def equation_9() -> Outcome:
     return decide(
         method="numeric",
         refutation={
-            f"j is bound by no sum: on a path of three nodes its two readings give {readings[0]:.3f} and {readings[1]:.3f}": (
-                not close(readings[0], readings[1])
-            ),
+            f"j is bound by no sum: on a path of three nodes its two readings give {readings[0]:.3f} and "
+            f"{readings[1]:.3f}": (not close(readings[0], readings[1])),
         },
         correction={
             "with v for j it is (S z)_i": close(float((op.operator(graph, "symmetric") @ features)[0]), float(right)),
@@ -68,7 +67,8 @@ def equation_9() -> Outcome:
 @SUITE.claim(
     "lightgcn.whole",
     OURS,
-    "The whole map E -> Z has the constant max |a_0 + a_1 x + ... + a_L x^L| over the eigenvalues x of S, all in [-1, 1]; where all "
+    "The whole map E -> Z has the constant max |a_0 + a_1 x + ... + a_L x^L| over the eigenvalues x of S, all in "
+    "[-1, 1]; where all "
     "a_l, or all (-1)^l a_l, have one sign and there is an edge, that is the sum of |a_l|.",
 )
 def whole() -> Outcome:
@@ -98,7 +98,8 @@ def whole() -> Outcome:
 @SUITE.claim(
     "lightgcn.uniform",
     OURS,
-    "With the uniform read-out a_l = 1/(L + 1), L >= 1, the whole map has the constant 1 exactly if the graph has an edge, and 1/(L + 1) if not.",
+    "With the uniform read-out a_l = 1/(L + 1), L >= 1, the whole map has the constant 1 exactly if the graph has "
+    "an edge, and 1/(L + 1) if not.",
 )
 def uniform() -> Outcome:
     held = [
@@ -123,7 +124,8 @@ def uniform() -> Outcome:
 @SUITE.claim(
     "lightgcn.node",
     OURS,
-    "The map from the table to z_i has the constant sqrt(sum of a_l a_m R_{l+m}(i) over l, m), with R_t(i) the probability that a random "
+    "The map from the table to z_i has the constant sqrt(sum of a_l a_m R_{l+m}(i) over l, m), with R_t(i) the "
+    "probability that a random "
     "walk from i is back at i after t steps.",
 )
 def node() -> Outcome:
@@ -145,7 +147,8 @@ def node() -> Outcome:
 @SUITE.claim(
     "lightgcn.harmonic",
     OURS,
-    "One hop, z_i = (S E)_i, has the constant 1/sqrt(H_i) with H_i the harmonic mean of the degrees of i's neighbours: i's own degree "
+    "One hop, z_i = (S E)_i, has the constant 1/sqrt(H_i) with H_i the harmonic mean of the degrees of i's "
+    "neighbours: i's own degree "
     "does not enter. With a_l >= 0 the constant of z_i lies within bounds given by H_i alone.",
 )
 def harmonic() -> Outcome:
@@ -189,9 +192,8 @@ def degree() -> Outcome:
     return decide(
         method="numeric",
         refutation={
-            f"L = 1, uniform: the centre of K_(1,n) has {centre[0]:.4f}, {centre[1]:.4f} and {centre[2]:.4f} for n = 1, 2, 50": (
-                close(centre[0], centre[1]) and close(centre[0], centre[2])
-            ),
+            f"L = 1, uniform: the centre of K_(1,n) has {centre[0]:.4f}, {centre[1]:.4f} and {centre[2]:.4f} for "
+            f"n = 1, 2, 50": (close(centre[0], centre[1]) and close(centre[0], centre[2])),
         },
         correction={
             f"a leaf, of degree 1 always, has {leaf[0]:.4f}, {leaf[1]:.4f} and {leaf[2]:.4f}": leaf[0]
@@ -224,7 +226,8 @@ def decreases() -> Outcome:
             "the whole map is never above 1": all(whole),
         },
         correct=(
-            "the whole map's constant stays 1; each node's own falls below 1 (e_i would have to be an eigenvector of S for the "
+            "the whole map's constant stays 1; each node's own falls below 1 (e_i would have to be an eigenvector "
+            "of S for the "
             "eigenvalue 1, but S_ii = 0)."
         ),
     )
@@ -233,7 +236,8 @@ def decreases() -> Outcome:
 @SUITE.claim(
     "lightgcn.real",
     OURS,
-    "On the training graphs, with L = 3 and the uniform read-out, the whole map has the constant 1, every sampled node lies below 1 and "
+    "On the training graphs, with L = 3 and the uniform read-out, the whole map has the constant 1, every sampled "
+    "node lies below 1 and "
     "within the bounds by H_i, and the constants follow H_i rather than the node's own degree.",
 )
 def real() -> Outcome:
@@ -247,7 +251,8 @@ def real() -> Outcome:
         neighbours = spearmanr(gcn.harmonic_degree(graph)[nodes], constants).statistic
         norm = gcn.lanczos_norm(graph, readout)
         text = (
-            f"{name}: ||p(S)||_2 = {norm:.6f} by Lanczos; {len(nodes)} nodes from {constants.min():.4f} to {constants.max():.4f}; rank "
+            f"{name}: ||p(S)||_2 = {norm:.6f} by Lanczos; {len(nodes)} nodes from {constants.min():.4f} to "
+            f"{constants.max():.4f}; rank "
             f"correlation with H_i {neighbours:+.3f}, with the own degree {own:+.3f}"
         )
         parts[text] = bool(

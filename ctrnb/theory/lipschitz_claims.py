@@ -162,7 +162,8 @@ def sketch_step() -> Outcome:
 @SUITE.claim(
     "lipschitz.node-linear",
     OURS,
-    "For a linear activation of slope +-L_sigma, Lip(h -> h'_i) = L_sigma ||W||_2 sqrt(1 + 1/k), so Equation 7 is loose by "
+    "For a linear activation of slope +-L_sigma, Lip(h -> h'_i) = L_sigma ||W||_2 sqrt(1 + 1/k), so Equation 7 is "
+    "loose by "
     "||W||_F / ||W||_2, which lies between 1 and sqrt(d) and takes both values.",
 )
 def node_linear() -> Outcome:
@@ -237,16 +238,20 @@ def node_nonlinear() -> Outcome:
     return decide(
         method="SMT, numeric with bounds",
         refutation={
-            f"ReLU, W = [[1, 0], [-1, 0]], k = 1: at most sqrt(2) by z3, {found:.4f} found, formula {bracket.upper:.4f}": (
+            f"ReLU, W = [[1, 0], [-1, 0]], k = 1: at most sqrt(2) by z3, {found:.4f} found, formula "
+            f"{bracket.upper:.4f}": (
                 relu_halves_hold() and found < 1.01 * np.sqrt(2) < bracket.upper * 0.99
             ),
             "no smaller width: for d = 1 it is exact": narrow,
         },
         correction={"a linear programme finds such a point for every invertible W and activation; there it is attained": all(reached)},
         correct=(
-            "it is exact where |sigma'| reaches (or approaches) L_sigma at W s in every coordinate of the support of a left "
-            "singular vector of W's largest singular value: always for identity, tanh and sigmoid, for ReLU and leaky ReLU "
-            "if those coordinates can all be positive, for GELU if they can all be sqrt(2); for any sigma if W has full row rank."
+            "it is exact where |sigma'| reaches (or approaches) L_sigma at W s in every coordinate of the support "
+            "of a left "
+            "singular vector of W's largest singular value: always for identity, tanh and sigmoid, for ReLU and "
+            "leaky ReLU "
+            "if those coordinates can all be positive, for GELU if they can all be sqrt(2); for any sigma if W "
+            "has full row rank."
         ),
     )  # fmt: skip
 
@@ -277,7 +282,8 @@ def node_isolated() -> Outcome:
             "at k = 0 the average is empty and 1/k has no value": bool(np.isinf(lip.printed_bound(0, weight, "tanh"))),
         },
         correction={
-            "its constant is L_sigma ||W||_2, attained at features 0": close(norm, constant.upper) and close(norm, constant.lower),
+            "its constant is L_sigma ||W||_2, attained at features "
+            "0": close(norm, constant.upper) and close(norm, constant.lower),
         },
         correct="with an empty average of 0, a node without neighbours has h'_i = sigma(W h_i) and Lip = Lip(x -> sigma(W x)).",
     )  # fmt: skip
@@ -286,7 +292,8 @@ def node_isolated() -> Outcome:
 @SUITE.claim(
     "lipschitz.node-degree",
     "Section 3.1, Insight, for one node's output",
-    "A higher degree k_i lowers the constant of h'_i: it falls strictly in k, towards Lip(x -> sigma(W x)) as k -> infinity.",
+    "A higher degree k_i lowers the constant of h'_i: it falls strictly in k, towards Lip(x -> sigma(W x)) as k "
+    "-> infinity.",
 )
 def node_degree() -> Outcome:
     factor, k = symbolic.general_gram_factor()
@@ -298,7 +305,8 @@ def node_degree() -> Outcome:
         proof={
             "the derivative of sqrt(1 + 1/k) is negative": bool(slope.is_negative),
             "its limit is 1": sp.limit(sp.sqrt(factor.subs(k, degree)), degree, sp.oo) == 1,
-            "the library's factor falls from k = 1 to 2000 and stays above 1": bool((np.diff(values) < 0).all() and values[-1] > 1),
+            "the library's factor falls from k = 1 to 2000 and stays above "
+            "1": bool((np.diff(values) < 0).all() and values[-1] > 1),
             "and is the root of the proven factor": general_factor_holds(),
         },
     )  # fmt: skip
@@ -317,7 +325,8 @@ def whole_printed() -> Outcome:
     return decide(
         method="symbolic, numeric with bounds",
         refutation={
-            f"one user, one item (no smaller graph has an edge), d = 1, W = 1, identity: the constant is {constant:.4f}, Equation 7 gives {printed:.4f}": (
+            f"one user, one item (no smaller graph has an edge), d = 1, W = 1, identity: the constant is "
+            f"{constant:.4f}, Equation 7 gives {printed:.4f}": (
                 constant > printed and found > printed
             ),
         },
@@ -326,7 +335,8 @@ def whole_printed() -> Outcome:
             "for W of rank one every node of every graph of up to 3 + 3 nodes breaks Equation 7": everywhere,
         },
         correct=(
-            "Lip(h -> h') = ||I + P||_2 Lip(x -> sigma(W x)), with ||I + P||_2 >= 2 on any graph with an edge; so Equation 7 fails "
+            "Lip(h -> h') = ||I + P||_2 Lip(x -> sigma(W x)), with ||I + P||_2 >= 2 on any graph with an edge; so "
+            "Equation 7 fails "
             "at every node wherever ||W||_F < sqrt(2) ||W||_2 and L_sigma ||W||_2 is reached."
         ),
     )  # fmt: skip
@@ -350,7 +360,8 @@ def operator_norms_hold() -> bool:
 @SUITE.claim(
     "lipschitz.whole-operator",
     OURS,
-    "For every activation and every W, Lip(h -> h') = ||I + P||_2 Lip(x -> sigma(W x)), with P the row-normalised adjacency "
+    "For every activation and every W, Lip(h -> h') = ||I + P||_2 Lip(x -> sigma(W x)), with P the row-normalised "
+    "adjacency "
     "matrix; for a linear activation that is L_sigma ||I + P||_2 ||W||_2.",
 )
 def whole_operator() -> Outcome:
@@ -378,7 +389,8 @@ def whole_operator() -> Outcome:
 @SUITE.claim(
     "lipschitz.whole-star",
     OURS,
-    "On the star K_{1,n}, ||I + P||_2 = (n + 1)/sqrt(n): it grows without bound while Equation 7 at the centre falls to 1.",
+    "On the star K_{1,n}, ||I + P||_2 = (n + 1)/sqrt(n): it grows without bound while Equation 7 at the centre "
+    "falls to 1.",
 )
 def whole_star() -> Outcome:
     formula, n = symbolic.star_norm()
@@ -428,7 +440,8 @@ def regular_components(graph: BipartiteGraph) -> bool:
     "lipschitz.whole-degrees",
     OURS,
     "With c_j the sum of 1/k_i over j's neighbours, m the mean degree and g the mean inverse degree of neighbours, "
-    "max(sqrt(mean (1 + c)^2), ||k + m||/||k||) <= ||I + P||_2 <= min(1 + sqrt(max c), sqrt(max (k + m) max (1/k + g))); "
+    "max(sqrt(mean (1 + c)^2), ||k + m||/||k||) <= ||I + P||_2 <= min(1 + sqrt(max c), sqrt(max (k + m) max (1/k "
+    "+ g))); "
     "both ends equal sqrt(a/b) + sqrt(b/a) on every graph whose users have degree a and items degree b.",
 )
 def whole_degrees() -> Outcome:
@@ -466,8 +479,10 @@ def whole_real() -> Outcome:
         by_degrees = lip.degree_bounds(graph)
         second = op.lanczos_norm(op.operator(graph))
         text = (
-            f"{name}: the constant is within {bracket.lower:.6f} and {bracket.upper:.6f} (Lanczos {second:.6f}, degrees alone "
-            f"{by_degrees.lower:.3f} to {by_degrees.upper:.3f}); Equation 7 gives {printed.min():.4f} to {printed.max():.4f}"
+            f"{name}: the constant is within {bracket.lower:.6f} and {bracket.upper:.6f} (Lanczos {second:.6f}, "
+            f"degrees alone "
+            f"{by_degrees.lower:.3f} to {by_degrees.upper:.3f}); Equation 7 gives {printed.min():.4f} to "
+            f"{printed.max():.4f}"
         )
         parts[text] = bool(
             bracket.lower > printed.max()
@@ -492,7 +507,8 @@ def whole_insight() -> Outcome:
             "the constant of K_(1,n) rises with n from n = 1 on": all(
                 dense_norm(op.star(n + 1)) > dense_norm(op.star(n)) for n in range(1, 20)
             ),
-            "on regular graphs it is 2 whatever the degree": all(close(dense_norm(op.biregular(n, n)), 2) for n in (1, 2, 5)),
+            "on regular graphs it is 2 whatever the "
+            "degree": all(close(dense_norm(op.biregular(n, n)), 2) for n in (1, 2, 5)),
         },
         correct="it is governed by how uneven degrees are across edges, not by their size: 2 on regular graphs of any degree.",
     )  # fmt: skip
@@ -522,11 +538,14 @@ def mp_decreases() -> Outcome:
             "1 + 1/k exceeds 1 for every k": bool(excess.is_positive) and general_factor_holds(),
             "node_factor exceeds 1 up to k = 1000": bool((lip.node_factor(degrees) > 1).all()),
             "so for six activations and random W": all(with_.lower > without.upper for with_, without in pairs),
-            "the whole map's factor is at least 2 on all small graphs": all(dense_norm(g) >= 2 - 1e-9 for g in exhaustive()),
+            "the whole map's factor is at least 2 on all small "
+            "graphs": all(dense_norm(g) >= 2 - 1e-9 for g in exhaustive()),
         },
         correct=(
-            "it increases it, whatever the activation and W (not 0): per node by sqrt(1 + 1/k), for the whole map by ||I + P||_2 "
-            ">= 2. A node's constant falls with its degree, but towards the constant without message passing, from above."
+            "it increases it, whatever the activation and W (not 0): per node by sqrt(1 + 1/k), for the whole map "
+            "by ||I + P||_2 "
+            ">= 2. A node's constant falls with its degree, but towards the constant without message passing, "
+            "from above."
         ),
     )  # fmt: skip
 
@@ -534,7 +553,8 @@ def mp_decreases() -> Outcome:
 @SUITE.claim(
     "lipschitz.mp-self-mean",
     "ours: the mean over a node and its neighbours in place of Equation 4",
-    "The mean over a node and its neighbours, h'_i = mean of h_j over N_i and i, is a contraction of the 2-norm, per node and as a whole.",
+    "The mean over a node and its neighbours, h'_i = mean of h_j over N_i and i, is a contraction of the 2-norm, "
+    "per node and as a whole.",
 )
 def mp_self_mean() -> Outcome:
     path = dense_norm(op.star(2), "self_mean")
@@ -557,7 +577,8 @@ def mp_self_mean() -> Outcome:
             "the norm is 1 where components are regular, above 1 elsewhere": all(equal),
         },
         correct=(
-            "each node's output has the constant 1/sqrt(k + 1), below 1 and falling with k; the whole map never expands the largest "
+            "each node's output has the constant 1/sqrt(k + 1), below 1 and falling with k; the whole map never "
+            "expands the largest "
             "entry (rows sum to 1), but its 2-norm is 1 only if every component is regular, and above 1 otherwise."
         ),
     )  # fmt: skip
@@ -566,7 +587,8 @@ def mp_self_mean() -> Outcome:
 @SUITE.claim(
     "lipschitz.mp-symmetric",
     "ours: symmetric normalisation, the one of Equation 9, without and with self-loops",
-    "||S||_2 = 1 on every graph with an edge, and ||(D + I)^-1/2 (A + I) (D + I)^-1/2||_2 = 1 on every graph: neither ever "
+    "||S||_2 = 1 on every graph with an edge, and ||(D + I)^-1/2 (A + I) (D + I)^-1/2||_2 = 1 on every graph: "
+    "neither ever "
     "expands the 2-norm, and neither is a strict contraction.",
 )
 def mp_symmetric() -> Outcome:
@@ -591,7 +613,8 @@ def mp_symmetric() -> Outcome:
 @SUITE.claim(
     "lipschitz.activations",
     OURS,
-    "L_sigma is 1 for identity, ReLU, leaky ReLU and tanh, 1/4 for the sigmoid and (1 + erf(1))/2 + 1/(e sqrt(pi)) > 1 for GELU.",
+    "L_sigma is 1 for identity, ReLU, leaky ReLU and tanh, 1/4 for the sigmoid and (1 + erf(1))/2 + 1/(e "
+    "sqrt(pi)) > 1 for GELU.",
 )
 def activation_constants() -> Outcome:
     parts = {}
@@ -605,7 +628,8 @@ def activation_constants() -> Outcome:
 @SUITE.claim(
     "lipschitz.search",
     OURS,
-    "No pair of points that gradient ascent finds breaks L_sigma ||W||_2 sqrt(1 + 1/k) for a node or L_sigma ||I + P||_2 ||W||_2 "
+    "No pair of points that gradient ascent finds breaks L_sigma ||W||_2 sqrt(1 + 1/k) for a node or L_sigma ||I "
+    "+ P||_2 ||W||_2 "
     "for the whole map.",
 )
 def adversarial_search() -> Outcome:

@@ -7,7 +7,8 @@ For a cost m(p, c) of a baseline p and a change c, 0 < p < 1 and 0 < p + c < 1, 
     (iii)  p_1 < p_2              implies  |m(p_1, c)| > |m(p_2, c)|
 
 Two engines decide each for c > 0 and for c < 0 independently: sympy by the sign of a derivative (:mod:`.signs`), z3 by
-searching the domain for a pair that breaks the comparison itself (:mod:`.smt`). What fails comes with the counterexample
+searching the domain for a pair that breaks the comparison itself (:mod:`.smt`). What fails comes with the
+counterexample
 of smallest denominator.
 """
 
@@ -169,7 +170,6 @@ def table(found: list[Condition]) -> pd.DataFrame:
             {
                 "condition": f"({each.name})",
                 "for": each.change,
-                "says": each.statement,
                 "sympy": words[each.by_sympy],
                 "z3": words[each.by_z3],
                 "reverse": words[each.reversed],

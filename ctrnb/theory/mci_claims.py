@@ -113,12 +113,14 @@ def equation_23() -> Outcome:
     return decide(
         method="symbolic",
         refutation={
-            f"p_1 = 1/4, p_2 = 1/2, c = 1/4: the ratio is {ratio.subs(point)}, printed {printed.subs(point)}": ratio.subs(point)
+            f"p_1 = 1/4, p_2 = 1/2, c = 1/4: the ratio is {ratio.subs(point)}, printed "
+            f"{printed.subs(point)}": ratio.subs(point)
             != printed.subs(point),
         },
         correction={
             "the printed ratio is the true one upside down": sp.simplify(ratio * printed) == 1,
-            "the next line, numerator less denominator = c (p_2 - p_1), is right": sp.expand(top - bottom - CHANGE * (second - first)) == 0,
+            "the next line, numerator less denominator = c (p_2 - p_1), is "
+            "right": sp.expand(top - bottom - CHANGE * (second - first)) == 0,
         },
         correct="the ratio is (1 - p_1)(1 - p_2 - c) / ((1 - p_2)(1 - p_1 - c)); every later step is sound and then proves the reverse of (iii).",
     )  # fmt: skip
@@ -127,7 +129,8 @@ def equation_23() -> Outcome:
 @SUITE.claim(
     "mci.potential",
     "ours, on Equation 10",
-    "MCI(p, c) = F(p + c) - F(p) with F(q) = -log(1 - q). Hence costs along a path add up, undoing a change costs its negative, and MCI = "
+    "MCI(p, c) = F(p + c) - F(p) with F(q) = -log(1 - q). Hence costs along a path add up, undoing a change costs "
+    "its negative, and MCI = "
     "-log(1 - c/(1 - p)) depends on c/(1 - p) alone.",
 )
 def structure() -> Outcome:
@@ -188,7 +191,8 @@ def monotone() -> Outcome:
 @SUITE.claim(
     "mci.concave",
     "ours, on condition (iii)",
-    "For costs F(p + c) - F(p) with F increasing, condition (iii) as printed holds exactly if F is strictly concave, for gains and for losses alike; "
+    "For costs F(p + c) - F(p) with F increasing, condition (iii) as printed holds exactly if F is strictly "
+    "concave, for gains and for losses alike; "
     "its reverse exactly if F is strictly convex, as MCI's F is.",
 )
 def concave() -> Outcome:
@@ -223,7 +227,8 @@ def shapes_of_potentials(*names: str) -> list[dict]:
 @SUITE.claim(
     "mci.examples",
     "ours, on Section 4.4's case against relative change",
-    "Some costs meet (i), (ii) and (iii) as printed: the changes of log AUC and of root AUC, and the relative change c/p, which Section 4.4 "
+    "Some costs meet (i), (ii) and (iii) as printed: the changes of log AUC and of root AUC, and the relative "
+    "change c/p, which Section 4.4 "
     "sets aside for giving weight to low baselines; MCI and the absolute change do not.",
 )
 def examples() -> Outcome:
@@ -241,7 +246,8 @@ def examples() -> Outcome:
 @SUITE.claim(
     "mci.engines",
     "ours, on the method",
-    "sympy and z3 decide every condition of five costs alike, and a counterexample to each condition that fails is one by exact arithmetic.",
+    "sympy and z3 decide every condition of five costs alike, and a counterexample to each condition that fails "
+    "is one by exact arithmetic.",
 )
 def engines() -> Outcome:
     found = [each for text in mci.COSTS.values() for each in mci.conditions(text)]
@@ -260,7 +266,8 @@ def engines() -> Outcome:
 @SUITE.claim(
     "mci.a-fortiori",
     "ours, on Section 4.4's conclusions",
-    "For gains, a group of lower baseline with at least the MCI of another has the larger absolute and the larger relative change too; for losses "
+    "For gains, a group of lower baseline with at least the MCI of another has the larger absolute and the larger "
+    "relative change too; for losses "
     "it may have the smaller |MCI| and yet lose more points.",
 )
 def a_fortiori() -> Outcome:

@@ -1,5 +1,7 @@
 """L_sigma derived: symbolically from the activation's formula, and enclosed by interval arithmetic."""
 
+from itertools import pairwise
+
 import sympy as sp
 from mpmath import iv
 
@@ -51,20 +53,17 @@ def slope_enclosure(name: str, *, cells: int = 4096, reach: float = 8.0) -> Brac
     GELU's slope F(x) + x F'(x), with F the normal distribution function, is enclosed between sums of F at cell ends.
     """
     edges = [-reach + 2 * reach * n / cells for n in range(cells + 1)]
-    slopes = gelu_slopes(edges) if name == "gelu" else [SLOPES[name](iv.mpf([a, b])) for a, b in pairs(edges)]
+    slopes = gelu_slopes(edges) if name == "gelu" else [SLOPES[name](iv.mpf([a, b])) for a, b in pairwise(edges)]
     upper = max(max(abs(float(slope.a)), abs(float(slope.b))) for slope in slopes)
     lower = max(min(abs(float(slope.a)), abs(float(slope.b))) for slope in slopes if slope.a * slope.b > 0)
     return Bracket(lower, upper)
 
 
-def pairs(edges: list[float]) -> list[tuple[float, float]]:
-    return list(zip(edges[:-1], edges[1:], strict=True))
-
-
 def gelu_slopes(edges: list[float]) -> list:
     """Return enclosures of GELU's slope over consecutive cells; F is accumulated from its enclosed derivative.
 
-    F(0) = 1/2, and over a cell F rises by its width times F', which lies between its values at the cell's ends because F'
+    F(0) = 1/2, and over a cell F rises by its width times F', which lies between its values at the cell's ends because
+    F'
     is monotone on each side of 0 (0 is a cell end).
     """
     density = [iv.exp(-(iv.mpf(x) ** 2) / 2) / iv.sqrt(2 * iv.pi) for x in edges]

@@ -137,7 +137,8 @@ def holds(*broken: Any) -> bool | None:
 
 
 def compared(cost: sp.Expr, name: str, change: str) -> tuple[list[Any], Any, Any]:
-    """Return the constraints of the two points a condition compares, and the terms of which the first ought to be larger.
+    """Return the constraints of the two points a condition compares, and the terms of which the first ought to be
+    larger.
 
     Raises:
         Unreadable: the cost is not one of real arithmetic.
