@@ -18,7 +18,7 @@ MODELS = ("dcnv2", "autoint", "eulernet", "afn", "finalmlp", "gdcnp")
 def commands(given: argparse.Namespace) -> list[list[str]]:
     """Return each benchmark's command line, the most telling first."""
     where = ["--device", given.device, "--dataset", given.dataset, "--k", str(given.k)]
-    rounds = ["--rounds", "1" if given.quick else "3"]
+    rounds = ["--rounds", "1", "--threads", "1"] if given.quick else ["--rounds", "3"]
     models = MODELS[:1] if given.quick else MODELS
     rows = ["--rows", "4096" if given.quick else str(100 * 4096)]
     seeds = ["--seeds", "2" if given.quick else "5"]
