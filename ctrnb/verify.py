@@ -6,8 +6,11 @@ A suite is a name and a function that returns verified statements; more are adde
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+
+import torch
 
 from ctrnb import audit
 from ctrnb.errors import ParameterError, nearest
@@ -40,7 +43,19 @@ def verify(suite: str = "all") -> list[Statement]:
     if suite != "all" and suite not in SUITES:
         raise ParameterError(f"no suite {suite!r}.{nearest(suite, [*SUITES, 'all'])} Suites: {', '.join(SUITES)}, all.")
     names = list(SUITES) if suite == "all" else [suite]
-    return [statement for name in names for statement in SUITES[name]()]
+    with one_thread():
+        return [statement for name in names for statement in SUITES[name]()]
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep torch to one thread: the checks' tensors are so small that sharing them out takes longer than computing."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def established(statements: Sequence[Statement]) -> bool:
