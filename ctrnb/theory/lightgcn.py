@@ -37,9 +37,15 @@ def polynomial(readout: Sequence[float]) -> np.polynomial.Polynomial:
 
 
 def largest_on_interval(readout: Sequence[float]) -> float:
-    """Return max |p| over [-1, 1]: at an end or where p' is 0."""
+    """Return max |p| over [-1, 1]: at an end or where p' is 0.
+
+    The highest coefficients of p' are dropped while they are below the rounding of the largest: the companion matrix
+    divides by the highest, and without them p changes by no more than rounding on [-1, 1].
+    """
     p = polynomial(readout)
-    turns = [root.real for root in p.deriv().roots() if abs(root.imag) < 1e-12 and abs(root.real) <= 1]
+    slope = p.deriv()
+    slope = slope.trim(np.finfo(np.float64).eps * np.abs(slope.coef).max())
+    turns = [root.real for root in slope.roots() if abs(root.imag) < 1e-12 and abs(root.real) <= 1]
     return float(np.abs(p(np.array([-1.0, 1.0, *turns]))).max())
 
 

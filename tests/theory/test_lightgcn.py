@@ -47,6 +47,12 @@ def test_constants_are_norms_of_the_dense_operator(shape: tuple, readout: list[f
     np.testing.assert_allclose(walks, rows, atol=1e-6)
 
 
+@pytest.mark.parametrize("last", [5e-324, 2.2e-311, 1e-200])
+def test_a_coefficient_next_to_zero_changes_nothing(last: float) -> None:
+    assert gcn.largest_on_interval((0.0, 0.0, 1.0, last)) == 1
+    assert gcn.largest_on_interval((1.0, 0.0, -2.0, last)) == gcn.largest_on_interval((1.0, 0.0, -2.0)) == 1
+
+
 @settings(max_examples=40, deadline=None)
 @given(GRAPHS, READOUTS)
 def test_harmonic_degrees_bound_every_node(shape: tuple, readout: list[float]) -> None:
