@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from ctrnb.report.chapters import Chapter, read_chapter, read_chapters
-from ctrnb.report.execute import Record, read_record
+from ctrnb.report.execute import read_record
 from ctrnb.report.reference import members, readable
 from ctrnb.report.statistics import account, statistics_table
 
 STATIC = Path(__file__).with_name("static")
 STATISTICS, MEMBERS = "% statistics", "% members: "  # where a page wants them
+THEBE = re.compile(
+    r"<script[^>]*>(?:(?!</script>).)*(?:requestKernel|kernelName)(?:(?!</script>).)*</script>", re.DOTALL
+)
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>|$])")  # to MyST
 
 
@@ -28,6 +31,7 @@ def setup(app: Any) -> dict[str, Any]:
     app.connect("config-inited", launch_buttons)
     app.connect("builder-inited", lambda app: app.config.html_static_path.append(str(STATIC)))
     app.connect("source-read", furnish)
+    app.connect("html-page-context", tidy, priority=900)  # after the extensions that add what is taken out
     app.connect("autodoc-process-docstring", readable, priority=400)  # before napoleon reads it
     app.add_css_file("book.css")
     app.add_js_file("book.js")
@@ -46,6 +50,18 @@ def launch_buttons(app: Any, config: Any) -> None:
         "use_repository_button": True,
         "launch_buttons": {"notebook_interface": "jupyterlab", "binderhub_url": "https://mybinder.org"},
     }
+
+
+def tidy(app: Any, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
+    """Take out of a page what would ask another host (thebe, which this book does not use) or break a reader's tools."""
+    context["script_files"] = [
+        each
+        for each in context.get("script_files", ())
+        if "thebe" not in f"{each.filename} {getattr(each, 'attributes', {}).get('body', '')}".lower()
+    ]
+    if "body" in context:
+        body = THEBE.sub("", context["body"])
+        context["body"] = body.replace('<div role="list" class="citation-list">', '<div class="citation-list">')
 
 
 def furnish(app: Any, docname: str, content: list[str]) -> None:
@@ -109,6 +125,3 @@ def downloads(chapter: Chapter) -> str:
 def plain(text: str) -> str:
     """Return text that MyST shows as it is."""
     return SPECIAL.sub(r"\\\1", text)
-
-
-__all__ = ["Record", "foot", "furnish", "parameter_table", "setup"]
