@@ -23,6 +23,7 @@ BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "
 WIDE = """() => [...document.querySelectorAll('body *')]
   .filter(e => e.getBoundingClientRect().right > innerWidth + 1).slice(-3).map(e => e.outerHTML.slice(0, 120))"""
 AXE = {"preload": False, "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}}
+CONTRAST = {"preload": False, "runOnly": {"type": "rule", "values": ["color-contrast"]}}
 
 pytestmark = [
     pytest.mark.skipif(not PAGES, reason="no built book under _build/html: run make book first"),
@@ -115,13 +116,14 @@ def test_a_page_opens_from_a_file_without_errors_or_other_hosts_and_with_its_mat
 def test_a_page_fits_a_phone_and_is_accessible_in_light_and_in_dark(name: str, tab, server: str) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
-    for scheme in ("light", "dark"):
+    reference = name.startswith("book/api/")  # long, and all of one make: light alone, and one of them in dark
+    for scheme in ("light",) if reference and not name.endswith("evaluation.html") else ("light", "dark"):
         opened = tab(server, 390, scheme)
         page = opened.open(name)
         assert opened.wrong == []
         assert page.evaluate("document.documentElement.dataset.theme") == scheme
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, page.evaluate(WIDE)
-        found = Axe().run(page, options=AXE).response["violations"]
+        found = Axe().run(page, options=AXE if scheme == "light" else CONTRAST).response["violations"]
         serious = [each for each in found if each["impact"] in ("serious", "critical")]
         assert [(each["id"], [node["html"] for node in each["nodes"]][:3]) for each in serious] == []
 
@@ -185,7 +187,7 @@ def test_the_cover_answers_within_one_screen(tab, server: str) -> None:
     assert box["y"] + box["height"] <= 900
     assert (
         page.locator(".cover img").count() == 1
-        and page.locator(".cover p strong:text-matches('^[123]\\\\.')").count() == 3
+        and page.locator(".cover p strong:text-matches('^[123][.]')").count() == 3
     )
 
 
