@@ -276,3 +276,49 @@ def claims_by_section(findings: pd.DataFrame, verdicts: list[str], title: str) -
     axis.grid(axis="y", visible=False)
     figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
+
+
+REFERENCE_STYLES = {"base": ("Base", "o"), "control": ("Control", "s")}
+
+
+def effects_by_group(table: pd.DataFrame, title: str) -> Figure:
+    """Draw changes of AUC in points, a row a group: columns group, reference, change, change_low, change_high."""
+    groups = list(dict.fromkeys(table["group"]))
+    figure, axis = plt.subplots(figsize=(5.2, 1.7 + 0.5 * len(groups)))
+    references = list(dict.fromkeys(table["reference"]))
+    for offset, reference in zip(np.linspace(-0.14, 0.14, len(references)), references, strict=True):
+        rows = table[table["reference"] == reference]
+        name, marker = REFERENCE_STYLES[reference]
+        spread = 100 * np.abs(rows[["change_low", "change_high"]].to_numpy().T - rows["change"].to_numpy())
+        y = np.array([groups.index(group) for group in rows["group"]]) + offset
+        axis.errorbar(
+            100 * rows["change"], y, xerr=spread, fmt=marker, ms=6, capsize=3, color=TIER_COLOURS[name],
+            label=f"to {name}",
+        )  # fmt: skip
+    axis.axvline(0, color="0.3", lw=1)
+    axis.set(yticks=range(len(groups)), yticklabels=groups, ylim=(len(groups) - 0.5, -0.5), title=title)
+    axis.set_xlabel("change in test AUC, points of 0.01")
+    axis.grid(axis="y", visible=False)
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return figure
+
+
+def effects_by_density(places: pd.DataFrame, density_percent: float, title: str) -> Figure:
+    """Draw measured changes in points against density, and the density of one dataset as a line.
+
+    Columns: dataset, k, density_percent, reference, change, low, high.
+    """
+    figure, axis = plt.subplots(figsize=(5.2, 3.8))
+    for shift, (reference, rows) in zip((0.95, 1.05), places.groupby("reference"), strict=False):
+        name, marker = REFERENCE_STYLES[str(reference)]
+        spread = 100 * np.abs(rows[["low", "high"]].to_numpy().T - rows["change"].to_numpy())
+        x = shift * rows["density_percent"]
+        axis.errorbar(
+            x, 100 * rows["change"], yerr=spread, fmt=marker, ms=6, capsize=3, color=TIER_COLOURS[name],
+            label=f"to {name}",
+        )  # fmt: skip
+    axis.axhline(0, color="0.3", lw=1)
+    axis.axvline(density_percent, color="0.3", ls="--", lw=1.2, label="this dataset")
+    axis.set(xscale="log", xlabel="density, % (log scale)", ylabel="change in test AUC, points of 0.01", title=title)
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    return figure
