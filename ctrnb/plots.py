@@ -55,29 +55,6 @@ def learning_curves(history: pd.DataFrame, title: str) -> Figure:
     return figure
 
 
-def dose_response(rows: pd.DataFrame, title: str) -> Figure:
-    """Draw the change in AUC to Base, in points, against density, a line a tier with every seed as a point."""
-    shown = rows[rows["tier_name"] != "Base"].assign(points=lambda table: 100 * table["delta"])
-    figure, axis = plt.subplots()
-    sns.lineplot(
-        shown, x="density_percent", y="points", hue="tier_name", palette=TIER_COLOURS, errorbar=("ci", 95), marker="o",
-        ax=axis, seed=0,
-    )  # fmt: skip
-    sns.scatterplot(
-        shown, x="density_percent", y="points", hue="tier_name", palette=TIER_COLOURS, alpha=0.4, legend=False, ax=axis
-    )
-    axis.axhline(0, color="0.3", lw=1)
-    axis.set(
-        xscale="log", xlabel="density, % of all pairs rated (log scale)", ylabel="change in test AUC, points of 0.01"
-    )
-    ticks = sorted(shown["density_percent"].unique())
-    axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-    axis.set_xticks([], minor=True)
-    axis.set_title(title)
-    axis.legend(title="tier (band: 95 % over seeds)")
-    return figure
-
-
 def by_group(table: pd.DataFrame, column: str, label: str, title: str) -> Figure:
     """Draw one column of :func:`ctrnb.report.experiments.activity_table` by activity group, a panel a model."""
     shown = table[table["tier_name"] != "Base"]
@@ -321,4 +298,39 @@ def effects_by_density(places: pd.DataFrame, density_percent: float, title: str)
     axis.axvline(density_percent, color="0.3", ls="--", lw=1.2, label="this dataset")
     axis.set(xscale="log", xlabel="density, % (log scale)", ylabel="change in test AUC, points of 0.01", title=title)
     figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    return figure
+
+
+def dose_response(
+    effects: pd.DataFrame, dose: str, label: str, title: str, hue: str | None = None, line: Any = None
+) -> Figure:
+    """Draw effects in points against a dose with their intervals, and a fitted line with its band.
+
+    Args:
+        effects: columns change, low, high and the dose.
+        hue: a column that marks and colours the points.
+        line: (dose, middle, low, high) arrays of the fit.
+    """
+    figure, axis = plt.subplots(figsize=(5.2, 3.9))
+    values = list(dict.fromkeys(effects[hue])) if hue else [None]
+    colours = sns.color_palette("colorblind", max(len(values), 1))
+    for value, marker, colour in zip(values, "osD^vP*X", colours, strict=False):
+        rows = effects if value is None else effects[effects[hue] == value]
+        spread = 100 * np.abs(rows[["low", "high"]].to_numpy().T - rows["change"].to_numpy())
+        axis.errorbar(
+            rows[dose], 100 * rows["change"], yerr=spread, fmt=marker, ms=6, capsize=3, color=colour,
+            label=None if value is None else f"{hue} {value:g}",
+        )  # fmt: skip
+    if line is not None:
+        x, middle, low, high = line
+        axis.plot(x, middle, color="0.25", lw=1.6, label="fit")
+        axis.fill_between(x, low, high, color="0.5", alpha=0.25, label="95 % interval of the fit")
+    axis.axhline(0, color="0.3", lw=1)
+    axis.set(xscale="log", xlabel=f"{label} (log scale)", ylabel="change in test AUC, points of 0.01", title=title)
+    ticks = np.array(sorted(effects[dose].unique()))
+    ticks = ticks[np.append(True, np.diff(np.log(ticks)) > 0.25)]
+    axis.set_xticks(ticks, [f"{tick:.2g}" for tick in ticks])
+    axis.set_xticks([], minor=True)
+    if axis.get_legend_handles_labels()[0]:
+        figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure

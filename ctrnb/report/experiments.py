@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ctrnb.data import BipartiteGraph, Curation, Encoded, Ratings, SyntheticConfig, curate, encode, generate, load
+from ctrnb.data import BipartiteGraph, Curation, Encoded, Ratings, curate, encode, load
 from ctrnb.errors import ConfigError, ParameterError, RunError
 from ctrnb.evaluation import activity_groups, group_thresholds, mci, variance_lmh
 from ctrnb.evaluation.groups import GROUPS
@@ -149,32 +149,6 @@ def measured_summaries(tier: str) -> Iterator[tuple[str, str, pd.DataFrame]]:
             continue
         for k, part in rows.groupby("k"):
             yield f"{', '.join(part['dataset'].unique())}, {k}-core", provenance(part), summarise(part, changes)
-
-
-def density_experiment(
-    densities: Sequence[float],
-    model: str,
-    *,
-    users: int,
-    items: int,
-    signal: float,
-    seeds: Iterable[int],
-    tiers: Sequence[str] = ("base", "control", "ft", "ts"),
-    overrides: dict[str, Any] | None = None,
-    repeats: int = 100,
-) -> pd.DataFrame:
-    """Return :func:`compare_tiers` on synthetic data of one size and signal whose density alone changes.
-
-    Each seed draws another dataset; ``density_percent`` is that of the data before any filtering (k = 1).
-    """
-    frames = []
-    for density in densities:
-        for seed in seeds:
-            config = SyntheticConfig(users=users, items=items, density=density, signal=signal, seed=seed)
-            encoded = encode(curate(generate(config), Curation(k=1, seed=seed)))
-            rows = compare_tiers(encoded, [model], tiers, seeds=[seed], overrides=overrides, repeats=repeats)
-            frames.append(rows.assign(density_percent=100 * density))
-    return pd.concat(frames, ignore_index=True)
 
 
 def activity_table(rows: pd.DataFrame) -> pd.DataFrame:
