@@ -55,27 +55,6 @@ def learning_curves(history: pd.DataFrame, title: str) -> Figure:
     return figure
 
 
-def by_group(table: pd.DataFrame, column: str, label: str, title: str) -> Figure:
-    """Draw one column of :func:`ctrnb.report.experiments.activity_table` by activity group, a panel a model."""
-    shown = table[table["tier_name"] != "Base"]
-    grid = catplot(
-        shown,
-        x="group",
-        y=column,
-        hue="tier_name",
-        col="model_name",
-        col_wrap=min(3, shown["model_name"].nunique()),
-        kind="bar",
-        height=2.6,
-        title=title,
-    )
-    grid.set_axis_labels("activity of the user", label)
-    grid.set_titles("{col_name}")
-    for axis in grid.axes.flat:
-        axis.axhline(0, color="0.3", lw=1)
-    return grid.figure
-
-
 def catplot(table: pd.DataFrame, *, title: str, **options: Any) -> sns.FacetGrid:
     """Return seaborn's grid of panels in the tiers' colours, with a title above it."""
     with plt.rc_context({"figure.constrained_layout.use": False}):  # the grid lays its panels out itself
@@ -333,4 +312,30 @@ def dose_response(
     axis.set_xticks([], minor=True)
     if axis.get_legend_handles_labels()[0]:
         figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return figure
+
+
+def changes_by_tier(table: pd.DataFrame, column: str, label: str) -> Figure:
+    """Draw a change to Base by group of users, in hundredths, a panel a model, a colour and marker a tier.
+
+    Columns: model_name, group, tier, reference, and the column with ``_low`` and ``_high``.
+    """
+    shown = table[table["reference"] == "base"]
+    models, names = list(dict.fromkeys(shown["model_name"])), list(dict.fromkeys(shown["group"]))
+    styles = {"control": ("Control", "s"), "ft": ("FT", "o"), "ts": ("TS", "^")}
+    height = 0.9 + (0.6 + 0.42 * len(names)) * len(models)
+    figure, axes = plt.subplots(len(models), 1, figsize=(5.2, height), sharex=True, squeeze=False)
+    for axis, model in zip(axes[:, 0], models, strict=True):
+        for offset, (tier, (name, marker)) in zip((-0.22, 0, 0.22), styles.items(), strict=True):
+            rows = shown[(shown["model_name"] == model) & (shown["tier"] == tier)]
+            spread = 100 * np.abs(rows[[f"{column}_low", f"{column}_high"]].to_numpy().T - rows[column].to_numpy())
+            y = np.array([names.index(group) for group in rows["group"]]) + offset
+            axis.errorbar(
+                100 * rows[column], y, xerr=spread, fmt=marker, ms=5, capsize=2.5, color=TIER_COLOURS[name], label=name
+            )
+        axis.axvline(0, color="0.3", lw=1)
+        axis.set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.5, -0.5), title=model)
+        axis.grid(axis="y", visible=False)
+    axes[-1, 0].set_xlabel(label)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, title="tier, to Base")
     return figure

@@ -175,13 +175,15 @@ def spreads(draws: Draws, grouping: Grouping, tiers: Sequence[str], reference: s
     """
     rows = []
     for metric in METRICS:
-        keys = [f"{metric}:{name}" for name in grouping.labels]
-        keys = [key for key in keys if any(known == key for known, _, _ in draws.values)]
-        if len(keys) < 2:
+        labels = [name for name in grouping.labels if any(key == f"{metric}:{name}" for key, _, _ in draws.values)]
+        if len(labels) < 2:
             continue
         for tier in tiers:
             seeds = seeds_of(draws, tier, reference)
-            own, against = (variance_of_groups(draws, keys, each, seeds) for each in (tier, reference))
+            own, against = (
+                [np.var(100 * values, axis=0, ddof=1) for values in of_groups(draws, metric, labels, each, seeds)]
+                for each in (tier, reference)
+            )
             level, change = estimate(*own), estimate(own[0] - against[0], own[1] - against[1])
             (low, high), (down, up) = level.interval(), change.interval()
             row: dict[str, Any] = {
@@ -198,14 +200,6 @@ def spreads(draws: Draws, grouping: Grouping, tiers: Sequence[str], reference: s
                 row |= {"verdict": said.get(verdict(down, up), "no significant change")}
             rows.append(row)
     return pd.DataFrame(rows)
-
-
-def variance_of_groups(
-    draws: Draws, keys: Sequence[str], tier: str, seeds: Sequence[int]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the variance between groups of each seed (seeds,) and of each draw and seed (repeats, seeds)."""
-    values, resampled = zip(*(draws.of(key, tier, seeds) for key in keys), strict=True)
-    return np.var(100 * np.stack(values), axis=0, ddof=1), np.var(100 * np.stack(resampled), axis=0, ddof=1)
 
 
 def sizes(encoded: Encoded, grouping: Grouping) -> pd.DataFrame:
@@ -226,3 +220,44 @@ def sizes(encoded: Encoded, grouping: Grouping) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def targeting(draws: Draws, grouping: Grouping, comparisons: Sequence[tuple[str, str]]) -> pd.DataFrame:
+    """Return whether the group that the reference serves worst changes by more than the others do on average.
+
+    One row a metric and comparison: metric, tier, reference, underserved (the group of lowest AUC with the reference), and of
+    each statistic (change, change_percent, mci) the group's less the mean of the others', with ``_low``, ``_high`` and
+    ``_verdict``: more, less, or no significant difference. The group is chosen on the very test users that judge it, so
+    chance alone favours *more* a little.
+    """
+    rows = []
+    for metric in METRICS:
+        labels = [name for name in grouping.labels if any(key == f"{metric}:{name}" for key, _, _ in draws.values)]
+        if len(labels) < 2:
+            continue
+        for tier, reference in comparisons:
+            seeds = seeds_of(draws, tier, reference)
+            after, before = (of_groups(draws, metric, labels, each, seeds) for each in (tier, reference))
+            worst = int(before[0].mean(axis=1).argmin())
+            row: dict[str, Any] = {"metric": metric, "tier": tier, "reference": reference, "underserved": labels[worst]}
+            for name, statistic in STATISTICS.items():
+                values, resampled = (contrast(statistic(b, a), worst) for b, a in zip(before, after, strict=True))
+                found = estimate(values, resampled)
+                low, high = found.interval()
+                said = {"improved": "more", "worse": "less"}.get(verdict(low, high), "no significant difference")
+                row |= {name: found.value, f"{name}_low": low, f"{name}_high": high, f"{name}_verdict": said}
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def of_groups(
+    draws: Draws, metric: str, labels: Sequence[str], tier: str, seeds: Sequence[int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return a metric of each group and seed (groups, seeds), and of each draw as well (groups, repeats, seeds)."""
+    values, resampled = zip(*(draws.of(f"{metric}:{name}", tier, seeds) for name in labels), strict=True)
+    return np.stack(values), np.stack(resampled)
+
+
+def contrast(values: np.ndarray, group: int) -> np.ndarray:
+    """Return one group's value less the mean of the others', along the first axis."""
+    return values[group] - np.delete(values, group, axis=0).mean(axis=0)

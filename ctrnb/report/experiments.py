@@ -15,7 +15,7 @@ import pandas as pd
 
 from ctrnb.data import BipartiteGraph, Curation, Encoded, Ratings, curate, encode, load
 from ctrnb.errors import ConfigError, ParameterError, RunError
-from ctrnb.evaluation import activity_groups, group_thresholds, mci, variance_lmh
+from ctrnb.evaluation import mci, variance_lmh
 from ctrnb.evaluation.groups import GROUPS
 from ctrnb.evaluation.statistics import bootstrap_users
 from ctrnb.models import DISPLAY  # noqa: F401 (and this)
@@ -177,21 +177,12 @@ def activity_table(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(records)
 
 
-def group_sizes(encoded: Encoded) -> pd.DataFrame:
-    """Return each activity group's users, test interactions and range of training interactions."""
-    degree = encoded.train_degree_user
-    group = activity_groups(degree)
-    test = group[encoded.user[encoded.rows("test")]]
-    low, mid = group_thresholds(degree)
-    ranges = (f"up to {low:g}", f"above {low:g}, up to {mid:g}", f"above {mid:g}")
-    return pd.DataFrame(
-        {
-            "group": GROUPS,
-            "training interactions of a user": ranges,
-            "users": np.bincount(group, minlength=3),
-            "test interactions": np.bincount(test, minlength=3),
-        }
-    )
+def activity_means(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return :func:`activity_table` to read: AUC of each group by model and tier, and Var(L,M,H)."""
+    table = activity_table(rows)
+    keys = ["model_name", "tier_name"]
+    wide = table.pivot_table(index=keys, columns="group", values="auc", sort=False)[list(GROUPS)]
+    return wide.assign(**{"Var(L,M,H)": table.groupby(keys, sort=False)["variance"].first()}).round(4)
 
 
 def curation_table(ratings: Ratings, ks: Sequence[int], *, drop_middle: Sequence[bool] = (False,)) -> pd.DataFrame:

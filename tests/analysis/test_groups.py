@@ -120,3 +120,25 @@ def test_fields_make_groups_and_an_unknown_field_is_refused(small: Encoded) -> N
     assert gr.sizes(small, grouping)["users"].sum() == (grouping.code >= 0).sum()
     with pytest.raises(ConfigError, match="no field 'income'. They have: gender"):
         gr.by_field(small, users, "income")
+
+
+def test_effort_on_the_underserved_is_told_from_effort_on_all(small: Encoded, runs: dict) -> None:
+    grouping = gr.by_activity(small)
+    served = {key: value for key, value in runs.items() if key[0] != "ft"}
+    test = small.rows("test")
+    code, label = grouping.code[small.user[test]], small.label[test]
+    for seed in (0, 1):
+        score = served["base", seed].predictions().copy()
+        score[code == 1] = np.random.default_rng(seed).uniform(0, 0.6, (code == 1).sum())  # mid users are served worst
+        served["base", seed] = run(score)
+        served["ft", seed] = run(score + np.where(code == 1, 0.3 * label, 0.0))
+        served["ts", seed] = run(score + np.where(code == 2, 0.3 * label, 0.0))
+    draws = gr.draws_by_group(served, small, grouping, repeats=REPEATS)
+    table = gr.targeting(draws, grouping, [("ft", "base"), ("ts", "base")])
+    table = table[table["metric"] == "auc"].set_index("tier")
+    assert (table["underserved"] == "mid").all()
+    assert table.loc["ft", "change_verdict"] == "more" and table.loc["ft", "mci_verdict"] == "more"
+    assert table.loc["ts", "change"] < 0 and table.loc["ts", "change_verdict"] != "more"
+    rows = gr.effects(draws, grouping, [("ft", "base")])
+    rows = rows[rows["metric"] == "auc"].set_index("group")["change"]
+    assert table.loc["ft", "change"] == pytest.approx(rows["mid"] - (rows["low"] + rows["high"]) / 2)
