@@ -339,3 +339,22 @@ def changes_by_tier(table: pd.DataFrame, column: str, label: str) -> Figure:
     axes[-1, 0].set_xlabel(label)
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, title="tier, to Base")
     return figure
+
+
+def sensitivity_by_degree(nodes: pd.DataFrame, column: str, label: str) -> Figure:
+    """Draw a part of the sensitivity against degree, both logarithmic, a panel a side, a colour and marker a tier.
+
+    Columns: side, tier_name, bin (degree), and the column; bands are 95 % over nodes.
+    """
+    sides = list(dict.fromkeys(nodes["side"]))
+    figure, axes = plt.subplots(len(sides), 1, figsize=(5.2, 2.9 * len(sides)))
+    for axis, side in zip(np.atleast_1d(axes), sides, strict=True):
+        sns.lineplot(
+            nodes[nodes["side"] == side], x="bin", y=column, hue="tier_name", style="tier_name", markers=True,
+            dashes=False, palette=TIER_COLOURS, estimator="median", errorbar=("ci", 95), n_boot=200, seed=0, ax=axis,
+        )  # fmt: skip
+        axis.set(xscale="log", yscale="log", xlabel=f"degree of the {side} (log scale)", ylabel=label)
+        handles = axis.get_legend_handles_labels()
+        axis.get_legend().remove()
+    figure.legend(*handles, loc="outside lower center", ncols=4, title="tier")
+    return figure
