@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 TIER_COLOURS = dict(zip(("Base", "Control", "FT", "TS"), sns.color_palette("colorblind", 4), strict=True))
 VERDICT_MARKS = {"improved": "▲", "worse": "▼", "no significant change": "=", "": ""}
@@ -353,7 +354,11 @@ def sensitivity_by_degree(nodes: pd.DataFrame, column: str, label: str) -> Figur
             nodes[nodes["side"] == side], x="bin", y=column, hue="tier_name", style="tier_name", markers=True,
             dashes=False, palette=TIER_COLOURS, estimator="median", errorbar=("ci", 95), n_boot=200, seed=0, ax=axis,
         )  # fmt: skip
-        axis.set(xscale="log", yscale="log", xlabel=f"degree of the {side} (log scale)", ylabel=label)
+        axis.set(xscale="log", yscale="log", xlabel=f"degree of the {side} (log scale)", ylabel=f"{label} (log scale)")
+        for places in (axis.xaxis, axis.yaxis):
+            places.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            places.set_major_formatter(StrMethodFormatter("{x:g}"))
+            places.set_minor_formatter(NullFormatter())
         handles = axis.get_legend_handles_labels()
         axis.get_legend().remove()
     figure.legend(*handles, loc="outside lower center", ncols=4, title="tier")

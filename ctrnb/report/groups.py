@@ -168,7 +168,7 @@ def groups_table(effect: pd.DataFrame, grouping: str, metric: str = "auc", tier:
 
 def spreads_table(spread: pd.DataFrame, grouping: str) -> pd.DataFrame:
     """Return Var(L,M,H) by model and tier to read, of the groups' AUC and of their users' own AUC, with the change to Base."""
-    rows = spread[spread["grouping"] == grouping]
+    rows = spread[spread["grouping"] == grouping].sort_values("metric", kind="stable")
     table = pd.DataFrame(
         {
             "model": rows["model_name"],
@@ -203,20 +203,40 @@ def spread_said(spread: pd.DataFrame, tier: str = "ft", grouping: str = "activit
     rows = spread[(spread["grouping"] == grouping) & (spread["metric"] == "auc") & (spread["tier"] == tier)]
     counts = rows["verdict"].value_counts()
     narrower, wider = int(counts.get("narrower", 0)), int(counts.get("wider", 0))
-    rest = len(rows) - narrower - wider
-    return f"{TIER_NAMES[tier]} narrows Var(L,M,H) beyond chance in {narrower} of {len(rows)} models, widens it in {wider}, and in {rest} the change is within chance"  # fmt: skip
+    return (
+        f"{TIER_NAMES[tier]} narrows Var(L,M,H) beyond chance in {narrower} of {models(len(rows))}, widens it in {wider}, and "
+        f"in {len(rows) - narrower - wider} the change is within chance{each_model(rows, 'change', 1)}"
+    )
 
 
 def target_said(target: pd.DataFrame, tier: str = "ft", grouping: str = "activity") -> str:
     """Return in how many models the group served worst gains most beyond chance, by AUC and by MCI, in words."""
     rows = target[(target["grouping"] == grouping) & (target["metric"] == "auc") & (target["tier"] == tier)]
     rows = rows[rows["reference"] == "base"]
-    more = {name: int((rows[f"{name}_verdict"] == "more").sum()) for name in ("change", "mci")}
-    less = {name: int((rows[f"{name}_verdict"] == "less").sum()) for name in ("change", "mci")}
-    return (
-        f"the group that Base serves worst gains more than the others beyond chance in {more['change']} of {len(rows)} models "
-        f"by AUC and in {more['mci']} by MCI, and less in {less['change']} and {less['mci']}"
+    more, less = (
+        {name: int((rows[f"{name}_verdict"] == said).sum()) for name in ("change", "mci")} for said in ("more", "less")
     )
+    return (
+        f"the group that Base serves worst gains more than the others beyond chance in {more['change']} of {models(len(rows))} "
+        f"by AUC and in {more['mci']} by MCI, and less in {less['change']} and {less['mci']}"
+        f"{each_model(rows, 'change', 100)}"
+    )
+
+
+def models(count: int) -> str:
+    return f"{count} model{'s' if count != 1 else ''}"
+
+
+def each_model(rows: pd.DataFrame, column: str, scale: float, most: int = 2) -> str:
+    """Return a number of each model with its interval, in brackets; empty for more than ``most`` models."""
+    if len(rows) > most:
+        return ""
+    values = (
+        f"{row['model_name']} {scale * row[column]:+.2f}, 95 % interval {scale * row[f'{column}_low']:+.2f} to "
+        f"{scale * row[f'{column}_high']:+.2f}"
+        for _, row in rows.iterrows()
+    )
+    return f" ({'; '.join(values)} {'points' if scale == 100 else 'points²'})"
 
 
 def table_4(effect: pd.DataFrame | None) -> pd.DataFrame:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from ctrnb.analysis.sensitivity import elasticities, node_sensitivities, sample_pairs
 from ctrnb.data import Encoded
+from ctrnb.models import DISPLAY
 from ctrnb.study.changes import Runs
 from ctrnb.study.ledger import TIER_NAMES
 
@@ -48,7 +49,12 @@ def readable(found: pd.DataFrame) -> pd.DataFrame:
         else "none: 1 for every node"
         for row in found.itertuples()
     ]
-    shown = found.assign(text=text, tier=found["tier"].map(TIER_NAMES), part=found["part"].map(PART_NAMES))
+    shown = found.assign(
+        text=text,
+        model=found["model"].map(DISPLAY),
+        tier=found["tier"].map(TIER_NAMES),
+        part=found["part"].map(PART_NAMES),
+    )
     wide = shown.pivot_table(
         index=["model", "side", "tier"], columns="part", values="text", aggfunc="first", sort=False
     )

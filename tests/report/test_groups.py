@@ -40,7 +40,11 @@ def test_tables_and_sentences_say_what_the_numbers_are(found: list[pd.DataFrame]
     shown = table.loc[("DCNv2", "low"), "FT to Base, points"]
     assert f"{100 * row['change']:+.2f}" in shown and shown[0] in "▲▼="
     assert len(groups.spreads_table(spread, "activity")) == 2 * 4
-    assert "of 1 models" in groups.spread_said(spread) and "of 1 models" in groups.target_said(target)
+    assert "of 1 model," in groups.spread_said(spread) and "of 1 model by AUC" in groups.target_said(target)
+    change = spread[(spread["grouping"] == "activity") & (spread["metric"] == "auc") & (spread["tier"] == "ft")][
+        "change"
+    ]
+    assert f"DCNv2 {change.item():+.2f}, 95 % interval" in groups.spread_said(spread)
     assert groups.targets_table(target).shape == (3, 4)
     figure = plots.changes_by_tier(
         effect[(effect["grouping"] == "activity") & (effect["metric"] == "auc")], "mci", "MCI"
@@ -50,7 +54,7 @@ def test_tables_and_sentences_say_what_the_numbers_are(found: list[pd.DataFrame]
 
 def test_a_changed_verdict_changes_the_sentence(found: list[pd.DataFrame]) -> None:
     spread = found[1].assign(verdict="narrower")
-    assert groups.spread_said(spread).startswith("FT narrows Var(L,M,H) beyond chance in 1 of 1 models, widens it in 0")
+    assert groups.spread_said(spread).startswith("FT narrows Var(L,M,H) beyond chance in 1 of 1 model, widens it in 0")
     assert "widens it in 1" in groups.spread_said(found[1].assign(verdict="wider"))
 
 
