@@ -324,7 +324,7 @@ def changes_by_tier(table: pd.DataFrame, column: str, label: str) -> Figure:
     shown = table[table["reference"] == "base"]
     models, names = list(dict.fromkeys(shown["model_name"])), list(dict.fromkeys(shown["group"]))
     styles = {"control": ("Control", "s"), "ft": ("FT", "o"), "ts": ("TS", "^")}
-    height = 0.9 + (0.6 + 0.42 * len(names)) * len(models)
+    height = 1.5 + (0.5 + 0.5 * len(names)) * len(models)
     figure, axes = plt.subplots(len(models), 1, figsize=(5.2, height), sharex=True, squeeze=False)
     for axis, model in zip(axes[:, 0], models, strict=True):
         for offset, (tier, (name, marker)) in zip((-0.22, 0, 0.22), styles.items(), strict=True):
