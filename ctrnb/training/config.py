@@ -60,7 +60,6 @@ class TrainingConfig:
     beta2: float = 0.999
     precision: Literal["auto", "fp32", "bf16"] = "auto"  # of the rating function in training; see device.py
     embedding_update: Literal["dense", "rows"] = "dense"  # of the ID table: every row a step, or the batch's alone
-    compile: bool = False  # compile the rating function (torch.compile): pays on long runs, needs a C++ compiler
 
     def __post_init__(self) -> None:
         if self.batch_size < 0:

@@ -1,7 +1,5 @@
 """The training loop that all tiers share: batches by index, AdamW, early stopping on validation AUC."""
 
-import os
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,7 +11,7 @@ from torch import Tensor, nn
 
 from ctrnb.data.encode import Encoded
 from ctrnb.encoders import CTRNetwork
-from ctrnb.errors import ConfigError, RunError
+from ctrnb.errors import RunError
 from ctrnb.evaluation.metrics import auc, logloss
 from ctrnb.training.config import TrainingConfig
 
@@ -52,7 +50,8 @@ class Trainer:
     """A training in progress: a network, its optimizer and the training part, all on one device.
 
     The training part lies in memory as tensors; a batch is a slice of the epoch's permutation. No DataLoader: fetching
-    examples one by one and collating them takes longer than training on them.
+    examples one by one and collating them takes longer than training on them. No torch.compile either: its gain was
+    smaller than its start-up on runs of this length, and with one thread torch 2.13's compiled code crashed the process.
 
     With ``embedding_update="rows"`` a step reads and writes the batch's rows of the ID table alone (torch's SparseAdam):
     on large vocabularies a dense step costs more than the rest. That is another optimizer, not the same one made
@@ -81,9 +80,6 @@ class Trainer:
         if by_rows:
             self.optimizers.append(torch.optim.SparseAdam(by_rows, **common))
         self.penalties = penalised(network, config)
-        if config.compile:
-            require_compiler()
-            network.model.compile()
 
     @property
     def rate(self) -> float:
@@ -196,16 +192,6 @@ class Tracker:
     def rate(self, rate: float) -> float:
         """Return the next epoch's learning rate: decayed after an epoch without improvement."""
         return rate * self.config.lr_decay if self.stale else rate
-
-
-def require_compiler() -> None:
-    """Raise ConfigError if torch.compile would find no C++ compiler."""
-    names = [os.environ.get("CXX", ""), "g++", "clang++", "c++", "cl"]
-    if not any(name and shutil.which(name) for name in names):
-        raise ConfigError(
-            "training.compile=true needs a C++ compiler: g++ or clang++ on the PATH, or one named by CXX. "
-            "Training without it is as exact."
-        )
 
 
 def penalised(network: CTRNetwork, config: TrainingConfig) -> list[tuple[Tensor, float]]:

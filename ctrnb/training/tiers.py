@@ -101,7 +101,7 @@ def train_many(
     Args:
         stacked: whether runs not yet finished are trained as one (:mod:`ctrnb.training.stack`) or one after the other.
             ``auto`` stacks on a GPU: a CPU is busy with one run already. Results agree up to rounding. Runs with
-            ``embedding_update="rows"`` or ``compile`` are never stacked.
+            ``embedding_update="rows"`` are never stacked.
     """
     store = runs if isinstance(runs, RunStore) else RunStore(runs)
     overrides, base_overrides = dict(overrides or {}), dict(base_overrides or {})
@@ -126,9 +126,9 @@ def train_many(
     ]
     found = {job.specification.run_id: store.find(job.specification.run_id) for job in jobs}
     waiting = [job for job in jobs if found[job.specification.run_id] is None]
-    stackable = own[2].embedding_update == "dense" and not own[2].compile
+    stackable = own[2].embedding_update == "dense"
     if stacked == "yes" and not stackable:
-        raise ConfigError("stacked='yes' trains neither embedding_update='rows' nor compile=true: use 'auto' or 'no'.")
+        raise ConfigError("stacked='yes' does not go with training.embedding_update='rows': use 'auto' or 'no'.")
     together = stacked == "yes" or (stacked == "auto" and stackable and place.type == "cuda" and len(waiting) > 1)
     for batch in [waiting] if together and waiting else [[job] for job in waiting]:
         for result in run(encoded, batch, place, progress, together):

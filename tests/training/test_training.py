@@ -1,7 +1,4 @@
 import json
-import shutil
-import subprocess
-import sys
 import warnings
 
 import numpy as np
@@ -237,29 +234,3 @@ def test_what_updates_by_rows_cannot_do_is_refused(small) -> None:
         train_many(
             small, "dcnv2", "base", seeds=[0], stacked="yes", overrides=FAST | {"training.embedding_update": "rows"}
         )
-
-
-def test_without_a_compiler_compiling_is_refused_before_training(small, monkeypatch) -> None:
-    monkeypatch.setenv("PATH", "")
-    monkeypatch.delenv("CXX", raising=False)
-    with pytest.raises(ConfigError, match="C\\+\\+ compiler"):
-        quick(small, overrides=FAST | {"training.compile": True})
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
-def test_a_compiled_training_gives_the_same_result() -> None:
-    """In processes of their own: torch.compile cannot trace the type checks that the tests put on every call."""
-    found = []
-    for compiled in ("false", "true"):
-        code = (
-            "from ctrnb.data import *; from ctrnb.training import train;"
-            "data = encode(curate(generate(SyntheticConfig(users=120, items=80, density=0.15, seed=3)), Curation(k=3)));"
-            "settings = {'training.epochs': 2, 'training.batch_size': 256, 'training.precision': 'fp32'};"
-            f"settings['training.compile'] = '{compiled}' == 'true';"
-            "print(train(data, 'dcnv2', 'base', seed=0, overrides=settings).row['auc'])"
-        )
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr[-2000:]
-        found.append(float(done.stdout))
-    assert found[0] == pytest.approx(found[1], abs=1e-3)
