@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ctrnb.data.encode import Encoded
 from ctrnb.encoders import CTRNetwork
 from ctrnb.errors import RunError
-from ctrnb.evaluation.metrics import auc, logloss
+from ctrnb.evaluation.metrics import auc_on_device, logloss_on_device
 from ctrnb.training.config import TrainingConfig
 
 Progress = Callable[[int, float, float | None], None]  # epoch from 1, fraction of it done, best AUC so far
@@ -150,7 +150,7 @@ def fit(trainer: Trainer, encoded: Encoded, *, progress: Progress | None = None)
         raise_unless_finite(losses, epoch)  # the first look at the losses: it waits for the device
         seconds = time.perf_counter() - start
         rate = trainer.rate
-        probability = predict(trainer.network, valid)
+        probability = probabilities(trainer.network, valid)
         going = tracker.goes_on(trainer.network, probability, valid, losses, rate, seconds)
         trainer.rate = tracker.rate(rate)
     return tracker.result
@@ -165,18 +165,17 @@ class Tracker:
         self.best, self.stale = -np.inf, 0
 
     def goes_on(
-        self, network: CTRNetwork, probability: np.ndarray, valid: Batches, losses: Tensor, rate: float, seconds: float
+        self, network: CTRNetwork, probability: Tensor, valid: Batches, losses: Tensor, rate: float, seconds: float
     ) -> bool:
         """Record an epoch, keep the weights if it is the best so far, and return whether another one follows."""
-        label = valid.label.cpu().numpy()
-        valid_auc = auc(label, probability)
+        valid_auc = auc_on_device(valid.label, probability)
         history = self.result.history
         history.append(
             {
                 "epoch": len(history) + 1,
                 "train_loss": losses.mean().item(),
                 "valid_auc": valid_auc,
-                "valid_logloss": logloss(label, probability),
+                "valid_logloss": logloss_on_device(valid.label, probability),
                 "learning_rate": rate,
                 "seconds": seconds,
             }
@@ -211,8 +210,13 @@ def raise_unless_finite(losses: Tensor, epoch: int) -> None:
         )
 
 
-@torch.no_grad()
 def predict(network: CTRNetwork, batches: Batches) -> np.ndarray:
+    """Return :func:`probabilities` as a NumPy array."""
+    return probabilities(network, batches).cpu().numpy()
+
+
+@torch.no_grad()
+def probabilities(network: CTRNetwork, batches: Batches) -> Tensor:
     """Return click probabilities, float32 (interactions,), in fp32 and with one propagation for them all."""
     network.eval()
     nodes = network.ids.nodes()
@@ -220,4 +224,4 @@ def predict(network: CTRNetwork, batches: Batches) -> np.ndarray:
         network.model(network.embed(user, item, nodes))
         for user, item in zip(batches.user.split(EVALUATION_BATCH), batches.item.split(EVALUATION_BATCH), strict=True)
     ]
-    return torch.sigmoid(torch.cat(logits)).cpu().numpy()
+    return torch.sigmoid(torch.cat(logits))
