@@ -1,10 +1,9 @@
 """Peak memory of reading, curating, an epoch and its validation, each model in a process of its own.
 
-    python -m benchmarks.peak_memory --models dcnv2 afn
+python -m benchmarks.peak_memory --models dcnv2 afn
 """
 
 import multiprocessing
-from pathlib import Path
 
 import torch
 

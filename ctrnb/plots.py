@@ -287,7 +287,9 @@ def speed_ratios(table: pd.DataFrame, title: str) -> Figure:
     axis.axvline(1, color="0.3", lw=1)
     axis.set(xlabel="samples a second of ctrnb over the other's", ylabel="", title=title)
     axis.margins(x=0.12)
-    axis.legend(title="against", loc="upper center", bbox_to_anchor=(0.5, -0.18 - 0.3 / table["model"].nunique()), ncols=2)
+    axis.legend(
+        title="against", loc="upper center", bbox_to_anchor=(0.5, -0.18 - 0.3 / table["model"].nunique()), ncols=2
+    )
     return figure
 
 
@@ -298,7 +300,9 @@ def growth(table: pd.DataFrame, title: str) -> Figure:
     sns.lineplot(shown, x="factor", y="relative", hue="grows", style="grows", markers=True, dashes=False, ax=axis)
     ends = [table["factor"].min(), table["factor"].max()]
     axis.plot(ends, ends, color="0.4", ls="--", lw=1, label="linear")
-    axis.set(xscale="log", yscale="log", xlabel="size, times the smallest", ylabel="time, times the smallest", title=title)
+    axis.set(
+        xscale="log", yscale="log", xlabel="size, times the smallest", ylabel="time, times the smallest", title=title
+    )
     ticks = sorted(table["factor"].unique())
     for each in (axis.xaxis, axis.yaxis):
         each.set_ticks(ticks, [f"{tick:g}" for tick in ticks])

@@ -14,7 +14,6 @@ from ctrnb.data.graph import BipartiteGraph
 from ctrnb.encoders.table import TableEncoder
 from ctrnb.errors import ConfigError
 
-
 FOLDED_NODES = 16_384  # at most this many nodes: the folded operator then takes 1 GiB
 
 

@@ -29,9 +29,7 @@ def measured_on(rows: pd.DataFrame) -> str:
     if rows.empty:
         return "not measured"
     places = rows[list(PROVENANCE)].drop_duplicates()
-    return "; ".join(
-        f"{row.device}, {row.processor}, torch {row.torch}, {row.date}" for row in places.itertuples()
-    )
+    return "; ".join(f"{row.device}, {row.processor}, torch {row.torch}, {row.date}" for row in places.itertuples())
 
 
 def ratios(folder: Path | None = None) -> pd.DataFrame:
@@ -50,7 +48,9 @@ def exponents(folder: Path | None = None) -> pd.DataFrame:
     if rows.empty:
         return pd.DataFrame(columns=["grows", "time_exponent", "memory_exponent", "factors"])
     found = rows.groupby("grows", sort=False)[["time_exponent", "memory_exponent"]].first()
-    factors = rows.groupby("grows", sort=False)["factor"].agg(lambda values: ", ".join(f"×{value:g}" for value in values))
+    factors = rows.groupby("grows", sort=False)["factor"].agg(
+        lambda values: ", ".join(f"×{value:g}" for value in values)
+    )
     return found.assign(factors=factors).reset_index()
 
 

@@ -18,14 +18,21 @@ def folder(tmp_path):
 
     write("fuxictr", [{"model": "dcnv2", "ratio": 1.5}, {"model": "afn", "ratio": 2.0}])
     write("dataloader", [{"model": "dcnv2", "ratio": 3.0}])
-    rows = [{"grows": "edges", "factor": f, "seconds": 0.5 * f, "time_exponent": 1.0, "memory_exponent": 0.9} for f in (1, 2, 4)]
+    rows = [
+        {"grows": "edges", "factor": f, "seconds": 0.5 * f, "time_exponent": 1.0, "memory_exponent": 0.9}
+        for f in (1, 2, 4)
+    ]
     write("growth", rows)
     return tmp_path
 
 
 def test_ratios_of_two_comparisons_stand_in_one_table(folder) -> None:
     table = performance.ratios(folder)
-    assert table.values.tolist() == [["DCNv2", "FuxiCTR", 1.5], ["AFN", "FuxiCTR", 2.0], ["DCNv2", "a DataLoader loop", 3.0]]
+    assert table.values.tolist() == [
+        ["DCNv2", "FuxiCTR", 1.5],
+        ["AFN", "FuxiCTR", 2.0],
+        ["DCNv2", "a DataLoader loop", 3.0],
+    ]
     assert performance.span(table.loc[table["against"] == "FuxiCTR", "ratio"]) == "1.50 to 2.00"
     plots.speed_ratios(table, "title")
 
