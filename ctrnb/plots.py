@@ -362,4 +362,36 @@ def sensitivity_by_degree(nodes: pd.DataFrame, column: str, label: str) -> Figur
         handles = axis.get_legend_handles_labels()
         axis.get_legend().remove()
     figure.legend(*handles, loc="outside lower center", ncols=4, title="tier")
+
+
+def speed_ratios(table: pd.DataFrame, title: str) -> Figure:
+    """Draw speed ratios by model: columns model, against, ratio."""
+    figure, axis = plt.subplots(figsize=(7, 1.6 + 0.45 * table["model"].nunique()))
+    sns.barplot(table, y="model", x="ratio", hue="against", ax=axis, errorbar=None)
+    for bars in axis.containers:
+        axis.bar_label(bars, fmt="%.2f", padding=3, fontsize=9)
+    axis.axvline(1, color="0.3", lw=1)
+    axis.set(xlabel="samples a second of ctrnb over the other's", ylabel="", title=title)
+    axis.margins(x=0.12)
+    axis.legend(
+        title="against", loc="upper center", bbox_to_anchor=(0.5, -0.18 - 0.3 / table["model"].nunique()), ncols=2
+    )
+    return figure
+
+
+def growth(table: pd.DataFrame, title: str) -> Figure:
+    """Draw relative time against relative size: columns grows, factor, seconds."""
+    shown = table.assign(relative=table["seconds"] / table.groupby("grows")["seconds"].transform("first"))
+    figure, axis = plt.subplots()
+    sns.lineplot(shown, x="factor", y="relative", hue="grows", style="grows", markers=True, dashes=False, ax=axis)
+    ends = [table["factor"].min(), table["factor"].max()]
+    axis.plot(ends, ends, color="0.4", ls="--", lw=1, label="linear")
+    axis.set(
+        xscale="log", yscale="log", xlabel="size, times the smallest", ylabel="time, times the smallest", title=title
+    )
+    ticks = sorted(table["factor"].unique())
+    for each in (axis.xaxis, axis.yaxis):
+        each.set_ticks(ticks, [f"{tick:g}" for tick in ticks])
+        each.set_ticks([], minor=True)
+    axis.legend(title="what grows")
     return figure
