@@ -362,6 +362,7 @@ def sensitivity_by_degree(nodes: pd.DataFrame, column: str, label: str) -> Figur
         handles = axis.get_legend_handles_labels()
         axis.get_legend().remove()
     figure.legend(*handles, loc="outside lower center", ncols=4, title="tier")
+    return figure
 
 
 def speed_ratios(table: pd.DataFrame, title: str) -> Figure:
