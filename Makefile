@@ -4,13 +4,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: book test clean
+.PHONY: book test lint clean
 
 book: $(READY)
 	$(BIN)/ctrnb book
 
 test: $(READY)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy ctrnb
 
 # The stamp is written last, so that an interrupted set-up starts again. torch comes first and pinned: any other
 # resolver would fetch its CUDA packages, which the book does not need.

@@ -231,23 +231,28 @@ def book(
         typer.Option("-p", "--parameter", metavar="CHAPTER.NAME=VALUE", help="A chapter's parameter; repeatable."),
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder of the HTML; default: _build/html.")] = None,
+    jobs: Annotated[int | None, typer.Option("--jobs", help="Chapters at a time; default: one a core.")] = None,
+    list_: Annotated[bool, typer.Option("--list", help="List every chapter's parameters, and build nothing.")] = False,
 ) -> None:
-    """Execute every chapter with its parameters, build the HTML and print the path to open.
+    """Execute the chapters that changed, build the HTML and print the path to open.
 
     Example: `ctrnb book -p tiers.dataset=ml-1m -p tiers.k=6`
     """
     with reported():
         try:
-            from ctrnb.report import build_book
+            from ctrnb.report.build import build_book, list_parameters
         except ImportError as error:
             raise ConfigError(f"the book needs more packages ({error}). Run: pip install 'ctrnb[book]'") from None
+        if list_:
+            print(list_parameters())
+            return
         parameters = {}
         for text in parameter or []:
             name, equals, value = text.partition("=")
             if not equals:
                 raise ParameterError(f"-p {text}: write CHAPTER.NAME=VALUE, for example -p tiers.k=3.")
             parameters[name] = value
-        print(build_book(profile=profile, parameters=parameters, out=out))
+        print(build_book(profile=profile, parameters=parameters, out=out, jobs=jobs))
 
 
 @app.command()

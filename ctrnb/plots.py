@@ -51,7 +51,7 @@ def learning_curves(history: pd.DataFrame, title: str) -> Figure:
         palette=TIER_COLOURS, ax=axis,
     )  # fmt: skip
     axis.set(xlabel="epoch of the tier's own training", ylabel="validation AUC", title=title)
-    axis.xaxis.get_major_locator().set_params(integer=True)
+    axis.locator_params(axis="x", integer=True)
     axis.legend(title="tier")
     return figure
 

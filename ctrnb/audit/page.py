@@ -127,7 +127,9 @@ def part_table(number: int, part: pd.DataFrame, names: list[str]) -> str:
     wide = wide.reindex(index=part["row"].unique(), columns=part["column"].unique())
     title = label(part.iloc[0], names)
     body = wide.to_html(escape=False, border=0)
-    return f'<div style="font-size:0.8em;overflow-x:auto"><p><strong>Table {number}</strong>, {title}</p>{body}</div>'
+    name = f"Table {number}, {title}"
+    box = f'<div style="font-size:0.8em;overflow-x:auto" tabindex="0" role="region" aria-label="{escape(name, quote=True)}">'
+    return f"{box}<p><strong>Table {number}</strong>, {title}</p>{body}</div>"
 
 
 def label(row: pd.Series, names: list[str]) -> str:

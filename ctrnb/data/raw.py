@@ -54,8 +54,8 @@ def open_raw(place: Path, file: str) -> Iterator[IO[bytes]]:
             with zipfile.ZipFile(place) as archive, archive.open(zip_member(archive, place, file)) as stream:
                 yield stream
         elif tarfile.is_tarfile(place):
-            with tarfile.open(place) as archive:
-                yield tar_stream(archive, place, file)
+            with tarfile.open(place) as tar:
+                yield tar_stream(tar, place, file)
         else:
             raise DataError(f"{place} is neither a folder nor a zip or tar archive.")
     except (zipfile.BadZipFile, tarfile.TarError, EOFError) as error:

@@ -43,7 +43,7 @@ def load_yelp2022(data_dir: Path | None = None) -> Ratings:
             "archive, named yelp2022.tar or yelp2022.zip) into a folder named by --data-dir or CTRNB_DATA."
         )
     user_codes, item_codes = Codes(), Codes()
-    columns: tuple[list[int], list[int], list[float], list[int]] = ([], [], [], [])
+    columns: tuple[list, ...] = ([], [], [], [])  # user, item, stars, time
     incomplete = 0
     for number, review in records(place, REVIEWS):
         user, item, stars = review.get("user_id"), review.get("business_id"), review.get("stars")
@@ -131,8 +131,8 @@ def read_side(
     """Return the fields of the users or businesses that have a review, indexed by id."""
     ids, rows = [], []
     for _, record in records(place, file):
-        if record.get(key) in known:
-            ids.append(record[key])
+        if (id := record.get(key)) is not None and id in known:
+            ids.append(id)
             rows.append(row(record))
     table = pd.DataFrame(
         rows, index=pd.Index(ids, dtype=object), columns=[field.name for field in fields], dtype=object

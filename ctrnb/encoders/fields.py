@@ -17,6 +17,9 @@ class FieldEncoder(nn.Module):
     Fields come in the order of ``side.names``. Code 0 (unknown or missing) starts at zero.
     """
 
+    codes: Tensor
+    numeric: Tensor
+
     def __init__(self, side: Side, dim: int, *, init_std: float) -> None:
         super().__init__()
         offsets = np.concatenate([[0], np.cumsum(side.cardinalities)]).astype(np.int64)

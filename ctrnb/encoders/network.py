@@ -17,6 +17,9 @@ class CTRNetwork(nn.Module):
     fields, and ``model`` maps (batch, field, dim) to logits. Only ``ids`` differs between the tiers.
     """
 
+    user_code: Tensor
+    item_code: Tensor
+
     def __init__(self, encoded: Encoded, ids: TableEncoder, model: nn.Module, *, dim: int, init_std: float) -> None:
         super().__init__()
         self.ids = ids

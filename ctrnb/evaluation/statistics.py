@@ -73,7 +73,7 @@ def bootstrap_users(
     order = np.argsort(user, kind="stable")
     starts = np.flatnonzero(np.append(True, user[order][1:] != user[order][:-1]))
     sizes = np.diff(np.append(starts, len(user)))
-    draws = []
+    draws: list[float] = []
     while len(draws) < repeats:
         chosen = rng.integers(0, len(starts), len(starts))
         lengths = sizes[chosen]

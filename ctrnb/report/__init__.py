@@ -1,10 +1,8 @@
-"""The book: execute chapters with their parameters and compile them into HTML."""
+"""The book: what chapters call, and how they are executed and compiled (:mod:`ctrnb.report.build`)."""
 
 from typing import Any
 
 import numpy as np
-
-from ctrnb.report.build import build_book
 
 
 def glue(name: str, value: Any) -> None:
@@ -14,4 +12,4 @@ def glue(name: str, value: Any) -> None:
     myst_nb.glue(name, value.item() if isinstance(value, np.generic) else value, display=False)
 
 
-__all__ = ["build_book", "glue"]
+__all__ = ["glue"]

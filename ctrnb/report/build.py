@@ -1,29 +1,30 @@
 """Execute chapters by papermill and compile them by Jupyter Book.
 
 papermill runs a notebook with injected parameters and keeps what was executed when a cell fails; Jupyter Book makes
-the HTML. Both are the field's usual tools. Executed chapters are cached by their source, parameters, the package's
-source and the measured ledgers, so that only what changed is run again.
+the HTML. Both are the field's usual tools. Chapters run side by side, one a core, and only those that changed since
+(:mod:`ctrnb.report.cache`).
 """
 
-import hashlib
-import json
 import os
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from ctrnb.errors import CtrnbError
+from ctrnb.errors import ConfigError
 from ctrnb.report.chapters import Chapter, assign, read_chapters
-from ctrnb.report.experiments import book_root
+from ctrnb.report.downloads import write_downloads
+from ctrnb.report.execute import BookError, execute, is_current, page_of, read_record
+from ctrnb.report.measured import book_root
+from ctrnb.report.progress import Lines, observer
 from ctrnb.settings import read_toml
 
-
-class BookError(CtrnbError):
-    """A chapter failed, or the HTML could not be compiled."""
+Values = Mapping[str, dict[str, Any]]
 
 
 def build_book(
@@ -31,13 +32,16 @@ def build_book(
     parameters: Mapping[str, Any] | None = None,
     out: Path | None = None,
     root: Path | None = None,
+    jobs: int | None = None,
 ) -> Path:
-    """Execute every chapter, compile the book and return the path of its first page.
+    """Execute the chapters that changed, compile the book and return the path of its first page.
 
     Args:
         profile: ``quick`` for the chapters' defaults, or the path of a TOML with one table a chapter.
         parameters: ``{"chapter.name": value}``; they win over the profile.
-        out: folder of the HTML; default ``_build/html`` in the book's folder.
+        out: folder of the HTML; default ``_build/html`` in the checkout, or in the current folder where the book comes
+            with an installed package.
+        jobs: chapters at a time; default: one a core.
 
     Raises:
         ParameterError: an unknown chapter or parameter, or an ill-typed value: before anything is executed.
@@ -48,29 +52,41 @@ def build_book(
     chapters = read_chapters(root)
     given = {} if profile == "quick" else flatten(read_toml(Path(profile)))
     values = assign(chapters, given | dict(parameters or {}))
-    work = root / "_build" / "book"
-    pages = work / "source"
-    shutil.rmtree(pages, ignore_errors=True)
-    (pages / "book").mkdir(parents=True)
-    package = digest_of(root, ("ctrnb/**/*.py", "ctrnb/**/*.toml", "book/results/*.csv", "book/datasets/*.toml"))
-    os.environ.setdefault("CTRNB_RUNS", str(root / "_build" / "runs"))
+    build = build_folder(root)
+    os.environ.setdefault("CTRNB_RUNS", str(build / "runs"))
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # the quick runs' batches are too small to share between cores
     start = time.perf_counter()
-    notebooks = [chapter for chapter in chapters if chapter.executable]
-    for number, chapter in enumerate(notebooks, start=1):
-        print(f"[{number}/{len(notebooks)}] {chapter.name}", end=" ", file=sys.stderr, flush=True)
-        begin = time.perf_counter()
-        executed, fresh = execute(chapter, values[chapter.name], root, work / "executed", package)
-        shutil.copy(executed, pages / "book" / f"{chapter.name}.ipynb")
-        state = f"{time.perf_counter() - begin:.0f} s" if fresh else "unchanged"
-        print(state, file=sys.stderr, flush=True)
-    compile_html(root, pages, work)
-    html = out or root / "_build" / "html"
+    work = build / "book"
+    executed = work / "executed"
+    execute_all(chapters, values, root, executed, jobs or cores())
+    compile_html(root, chapters, executed, work)
+    html = out or build / "html"
     shutil.rmtree(html, ignore_errors=True)
     html.parent.mkdir(parents=True, exist_ok=True)
     shutil.copytree(work / "_build" / "html", html)
     print(f"Book built in {time.perf_counter() - start:.0f} s. Open:", file=sys.stderr)
     return html / "index.html"
+
+
+def list_parameters(root: Path | None = None) -> str:
+    """Return every chapter's parameters with type, default, what is allowed and what they mean, as lines to read."""
+    lines = []
+    for chapter in read_chapters(root or book_root()):
+        for each in chapter.parameters.values():
+            allowed = f", {each.range}" if each.range else ""
+            about = f": {each.about}" if each.about else ""
+            lines.append(f"{chapter.name}.{each.name}={each.default!r} ({each.type}{allowed}){about}")
+    return "\n".join(lines)
+
+
+def build_folder(root: Path) -> Path:
+    """Return where a book is built: beside its chapters in a checkout, else in the current folder."""
+    return (root if (root / "pyproject.toml").is_file() else Path.cwd()) / "_build"
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def flatten(profile: Mapping[str, Any]) -> dict[str, Any]:
@@ -83,70 +99,73 @@ def flatten(profile: Mapping[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def digest_of(root: Path, patterns: tuple[str, ...]) -> str:
-    """Return a SHA-256 over the names and contents of the files that match."""
-    digest = hashlib.sha256()
-    for pattern in patterns:
-        for path in sorted(root.glob(pattern)):
-            digest.update(str(path.relative_to(root)).encode() + path.read_bytes())
-    return digest.hexdigest()
-
-
-def execute(chapter: Chapter, parameters: dict[str, Any], root: Path, folder: Path, package: str) -> tuple[Path, bool]:
-    """Return the executed notebook of a chapter, and whether it was executed now.
+def execute_all(chapters: list[Chapter], values: Values, root: Path, folder: Path, jobs: int) -> None:
+    """Execute every chapter whose kept execution is not current, those that took longest first.
 
     Raises:
-        BookError: a cell failed.
+        ConfigError: ``jobs`` is below one.
+        BookError: a chapter failed; those that were running end first and are kept, others are not begun.
     """
-    import jupytext
-    import papermill
-
-    folder.mkdir(parents=True, exist_ok=True)
-    output, key_file = folder / f"{chapter.name}.ipynb", folder / f"{chapter.name}.key"
-    key = hashlib.sha256(
-        chapter.source.read_bytes()
-        + json.dumps([parameters, package, os.environ.get("CTRNB_DATA")], sort_keys=True).encode()
-    ).hexdigest()
-    if output.is_file() and key_file.is_file() and key_file.read_text() == key:
-        return output, False
-    source, failed = folder / f"{chapter.name}.input.ipynb", folder / f"{chapter.name}.failed.ipynb"
-    notebook = jupytext.read(chapter.source)
-    notebook.metadata.setdefault("kernelspec", {"name": "python3", "display_name": "Python 3", "language": "python"})
-    jupytext.write(notebook, source)
-    key_file.unlink(missing_ok=True)
-    try:
-        papermill.execute_notebook(
-            str(source), str(failed), parameters=parameters, cwd=str(root), kernel_name="python3",
-            progress_bar=False, log_output=False, extra_arguments=["--IPKernelApp.log_level=50"],
-        )  # fmt: skip
-    except papermill.PapermillExecutionError as error:
-        raise BookError(
-            f"chapter {chapter.name} failed in cell {error.exec_count}: {error.ename}: {error.evalue} "
-            f"(executed part: {failed})"
-        ) from None
-    failed.rename(output)
-    key_file.write_text(key)
-    return output, True
+    if jobs < 1:
+        raise ConfigError(f"jobs={jobs}: give at least 1.")
+    notebooks = [chapter for chapter in chapters if chapter.executable]
+    records = {chapter.name: read_record(folder, chapter.name) for chapter in notebooks}
+    took = {name: record.seconds if record else None for name, record in records.items()}
+    with observer(took, jobs) as shown:
+        waiting = []
+        for chapter in notebooks:
+            if is_current(chapter, values[chapter.name], root, folder):
+                shown.ended(chapter.name, "unchanged")
+            else:
+                waiting.append(chapter)
+        waiting.sort(key=lambda chapter: -(took[chapter.name] or 0))
+        if waiting:
+            execute_beside(waiting, values, root, folder, min(jobs, len(waiting)), shown)
 
 
-def compile_html(root: Path, pages: Path, work: Path) -> None:
+def execute_beside(waiting: list[Chapter], values: Values, root: Path, folder: Path, jobs: int, shown: Lines) -> None:
+    """Execute chapters in ``jobs`` processes."""
+    running: dict[Future, Chapter] = {}
+    failed: list[BaseException] = []
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        while running or (waiting and not failed):
+            while waiting and len(running) < jobs and not failed:
+                chapter = waiting.pop(0)
+                running[pool.submit(execute, chapter, values[chapter.name], root, folder)] = chapter
+                shown.begun(chapter.name)
+            over, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
+            for future in over:
+                chapter, error = running.pop(future), future.exception()
+                shown.ended(chapter.name, "failed" if error else f"{future.result().seconds:.0f} s")
+                failed += [error] if error else []
+            shown.tick()
+    if failed:
+        raise failed[0]
+
+
+def compile_html(root: Path, chapters: list[Chapter], executed: Path, work: Path) -> None:
     """Compile executed pages; any warning of the compiler is an error.
 
     Raises:
         BookError: with the end of the compiler's output.
     """
+    import jupytext
     import yaml
 
+    pages = work / "source"
+    shutil.rmtree(pages, ignore_errors=True)
+    shutil.copytree(root / "book", pages / "book", ignore=shutil.ignore_patterns(".*"))
+    for chapter in chapters:
+        if chapter.executable:
+            source = pages / chapter.source.relative_to(root)
+            source.unlink()
+            jupytext.write(page_of(chapter, executed), source.with_suffix(".ipynb"))
+            write_downloads(chapter, executed, root, source.parent / "downloads")
     config = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
     config["execute"] = {"execute_notebooks": "off"}
+    config["sphinx"]["config"] |= {"ctrnb_executed": str(executed), "ctrnb_root": str(root)}
     (pages / "_config.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
     shutil.copy(root / "_toc.yml", pages / "_toc.yml")
-    for path in sorted((root / "book").iterdir()):
-        target = pages / "book" / path.name
-        if path.is_dir():
-            shutil.copytree(path, target)
-        elif path.suffix != ".md" or not (pages / "book" / f"{path.stem}.ipynb").exists():
-            shutil.copy(path, target)
     command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(pages), "--path-output", str(work), "--all", "-W", "--keep-going", "-q"]  # fmt: skip
     result = subprocess.run(command, capture_output=True, text=True, cwd=root, check=False)
     if result.returncode:

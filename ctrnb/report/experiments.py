@@ -145,7 +145,7 @@ def measured_summaries(tier: str) -> Iterator[tuple[str, str, pd.DataFrame]]:
     """Yield title, provenance and summary of every measured ledger that has a tier, one for each of its k."""
     for name in ledgers():
         rows, changes = measured(name), measured_changes(name)
-        if tier not in set(rows["tier"]):
+        if rows is None or tier not in set(rows["tier"]):
             continue
         for k, part in rows.groupby("k"):
             yield f"{', '.join(part['dataset'].unique())}, {k}-core", provenance(part), summarise(part, changes)

@@ -19,11 +19,17 @@ NORMAL_975 = 1.959964  # half the width of a 95 % interval in standard errors
 
 
 def book_root() -> Path:
-    """Return the folder that holds ``_toc.yml``: the checkout that this package is installed from, else the current one."""
-    for folder in (Path(__file__).resolve().parents[2], Path.cwd(), *Path.cwd().parents):
-        if (folder / "_toc.yml").is_file():
+    """Return the folder that holds the book: the checkout that this package is used from, else one here or above, else
+    the copy that an installed package carries.
+
+    Raises:
+        ConfigError: there is none of them.
+    """
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package.parent, Path.cwd(), *Path.cwd().parents, package / "_book"):
+        if (folder / "_toc.yml").is_file() and (folder / "book" / "intro.md").is_file():
             return folder
-    raise ConfigError("no _toc.yml here or above: run this in a checkout of the book.")
+    raise ConfigError("the book's chapters are neither in this installation nor here: install ctrnb from its wheel.")
 
 
 def results_folder(folder: Path | None = None) -> Path:

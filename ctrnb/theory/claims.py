@@ -89,7 +89,7 @@ def decide(
 
 def complete(parts: Parts | None) -> bool:
     """Return whether there are parts and all hold."""
-    return bool(parts) and all(parts.values())
+    return parts is not None and bool(parts) and all(parts.values())
 
 
 def table(statements: Sequence[Statement]) -> pd.DataFrame:

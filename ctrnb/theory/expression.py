@@ -93,14 +93,14 @@ def build(node: ast.AST, text: str, depth: int) -> tuple[sp.Expr, float]:
 
 def number(node: ast.Constant, text: str) -> sp.Rational:
     """Return a number exactly as it is written: 0.1 is one tenth."""
-    if type(node.value) not in (int, float):
+    if isinstance(node.value, bool) or not isinstance(node.value, (int, float)):
         raise refuse(node, text, "is no number.")
     if node.value and not SMALLEST_NUMBER <= node.value <= LARGEST_NUMBER:
         raise refuse(node, text, "is out of range: numbers lie between a billionth and a billion.")
     if not node.value:  # before the text is read: 1e-999999999 is 0 as a float, but has a billion digits
         return sp.Integer(0)
     written = ast.get_source_segment(text.strip(), node) or ""
-    value = Fraction(written.replace("_", "")) if type(node.value) is float else Fraction(node.value)
+    value = Fraction(written.replace("_", "")) if isinstance(node.value, float) else Fraction(node.value)
     return sp.Rational(value.numerator, value.denominator)
 
 

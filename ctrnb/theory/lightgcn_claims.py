@@ -80,7 +80,7 @@ def whole() -> Outcome:
             norm = np.linalg.norm(dense(graph, readout), 2)
             bracket = gcn.whole_map(graph, readout)
             held.append(close(norm, np.abs(gcn.polynomial(readout)(eigenvalues)).max()))
-            held.append(bracket.lower <= norm + 1e-9 and norm <= bracket.upper + 1e-9)
+            held.append(bool(bracket.lower <= norm + 1e-9 and norm <= bracket.upper + 1e-9))
             alternating = np.array(readout) * (-1.0) ** np.arange(len(readout))
             if min(readout) >= 0 or min(alternating) >= 0:
                 signed.append(close(norm, sum(map(abs, readout))) and bracket.exact())
@@ -156,7 +156,7 @@ def harmonic() -> Outcome:
     for graph in tested_graphs():
         live = op.degrees(graph) > 0
         rows = np.linalg.norm(dense(graph, (0.0, 1.0)), axis=1)
-        by_hand = [np.sqrt(np.mean(1 / neighbour_degrees(graph, n))) for n in np.flatnonzero(live)]
+        by_hand = [np.sqrt(np.mean(1 / neighbour_degrees(graph, int(n)))) for n in np.flatnonzero(live)]
         hop.append(np.allclose(rows[live], by_hand) and np.allclose(rows, gcn.harmonic_degree(graph) ** -0.5))
         for readout in READOUTS:
             if min(readout) >= 0:
@@ -247,6 +247,7 @@ def real() -> Outcome:
         constants = gcn.node_constants(graph, readout, nodes)
         walks = gcn.from_returns(readout, gcn.return_probabilities(graph, 6, nodes[:32]))
         bounds = gcn.node_bounds(graph, readout)
+        lower, upper = np.asarray(bounds.lower), np.asarray(bounds.upper)
         own = spearmanr(op.degrees(graph)[nodes], constants).statistic
         neighbours = spearmanr(gcn.harmonic_degree(graph)[nodes], constants).statistic
         norm = gcn.lanczos_norm(graph, readout)
@@ -260,8 +261,8 @@ def real() -> Outcome:
             and close(gcn.whole_map(graph, readout).upper, norm, 1e-6)
             and constants.max() < 1
             and np.allclose(walks, constants[:32])
-            and (bounds.lower[nodes] <= constants + 1e-9).all()
-            and (constants <= bounds.upper[nodes] + 1e-9).all()
+            and (lower[nodes] <= constants + 1e-9).all()
+            and (constants <= upper[nodes] + 1e-9).all()
             and neighbours < -0.8
             and neighbours < own
         )

@@ -1,6 +1,7 @@
 """Theorem 1 and what surrounds it, statement by statement (Section 3.1, Appendix D), each with its check."""
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 import sympy as sp
@@ -44,7 +45,7 @@ def dense_norm(graph: BipartiteGraph, aggregate: str = "update") -> float:
     return float(np.linalg.norm(op.operator(graph, aggregate).toarray(), 2))
 
 
-def close(first: float, second: float, tolerance: float = 1e-9) -> bool:
+def close(first: Any, second: Any, tolerance: float = 1e-9) -> bool:
     return bool(np.allclose(first, second, rtol=tolerance, atol=tolerance))
 
 
@@ -373,6 +374,7 @@ def whole_operator() -> Outcome:
     for graph, weight in zip(random_graphs(), weights(6), strict=True):
         for name, entry in ACTIVATIONS.items():
             x = lip.peak_point(weight, entry)
+            assert x is not None, "every activation peaks somewhere for these weights"
             norm = jacobian_norm(graph, weight, name, constant_features(graph, x), None)
             reached.append(close(norm, float(lip.whole_map(graph, weight, name).upper), 1e-6))
     return decide(
@@ -532,7 +534,7 @@ def mp_decreases() -> Outcome:
         method="symbolic",
         refutation={
             "k = 1, W = 1, identity: "
-            f"{float(lip.node_constant(1, np.ones((1, 1))).lower):.4f} with it, 1 without": lip.node_factor(1) > 1,
+            f"{float(lip.node_constant(1, np.ones((1, 1))).lower):.4f} with it, 1 without": bool(lip.node_factor(1) > 1),
         },
         correction={
             "1 + 1/k exceeds 1 for every k": bool(excess.is_positive) and general_factor_holds(),
@@ -594,7 +596,9 @@ def mp_self_mean() -> Outcome:
 def mp_symmetric() -> Outcome:
     below, above = symbolic.laplacian_identities()
     real = {
-        f"{name}: {bracket.lower:.9f} to {bracket.upper:.9f}": bracket.lower <= 1 + 1e-9 and bracket.upper >= 1 - 1e-9
+        f"{name}: {bracket.lower:.9f} to {bracket.upper:.9f}": bool(
+            bracket.lower <= 1 + 1e-9 and bracket.upper >= 1 - 1e-9
+        )
         for name, graph in checked_graphs().items()
         for bracket in [op.norm_bracket(op.operator(graph, "symmetric"), iterations=60)]
     }
@@ -621,7 +625,8 @@ def activation_constants() -> Outcome:
     for name, entry in ACTIVATIONS.items():
         exact, enclosed = slopes.slope_supremum(name), slopes.slope_enclosure(name, cells=512)
         text = f"{name}: {exact} = {float(exact):.6f}, enclosed by {enclosed.lower:.4f} and {enclosed.upper:.4f}"
-        parts[text] = close(float(exact), entry.constant, 1e-12) and enclosed.lower <= entry.constant <= enclosed.upper
+        within = enclosed.lower <= entry.constant <= enclosed.upper
+        parts[text] = bool(close(float(exact), entry.constant, 1e-12) and within)
     return decide(method="symbolic, interval arithmetic", proof=parts)
 
 

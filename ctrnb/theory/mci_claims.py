@@ -258,7 +258,7 @@ def engines() -> Outcome:
         proof={
             f"alike in {len(alike)} of {len(found)} decisions": len(alike) == len(found),
             f"{len(broken)} conditions that fail have counterexamples in small fractions": all(broken)
-            and all(isinstance(each.first[0], Fraction) for each in broken),
+            and all(each is not None and isinstance(each.first[0], Fraction) for each in broken),
         },
     )
 

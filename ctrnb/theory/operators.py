@@ -14,6 +14,7 @@ is taken to be 0. With A the adjacency matrix and D the diagonal one of degrees 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import numpy as np
 import scipy.sparse
@@ -22,7 +23,7 @@ import scipy.sparse.linalg
 from ctrnb.data.graph import BipartiteGraph
 from ctrnb.errors import ConfigError, nearest
 
-Sparse = scipy.sparse.csr_matrix
+Sparse = Any  # a scipy.sparse.csr_matrix; scipy comes without types
 
 
 @dataclass(frozen=True)

@@ -178,7 +178,7 @@ def undefined_at(cost: sp.Expr, change: str) -> tuple[Fraction, Fraction] | None
     if not reader.required:
         return None
     answer, model = solved(*domain(p, c, change), *reader.facts, z3.Not(z3.And(reader.required)))
-    if answer != z3.sat:
+    if answer != z3.sat or model is None:
         return None
     return tuple(rational(model.eval(each, model_completion=True)) for each in (p, c))  # type: ignore[return-value]
 

@@ -33,5 +33,5 @@ def test_prose_glues_its_numbers(chapter) -> None:
 
 
 def test_every_page_is_in_the_table_of_contents() -> None:
-    named = {chapter.source.name for chapter in read_chapters(ROOT)}
-    assert named == {path.name for path in (ROOT / "book").glob("*.md")}
+    named = {chapter.source for chapter in read_chapters(ROOT)}
+    assert named == set((ROOT / "book").rglob("*.md"))

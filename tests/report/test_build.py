@@ -1,10 +1,15 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ctrnb.errors import ParameterError
-from ctrnb.report.build import BookError, digest_of, execute, flatten
-from ctrnb.report.chapters import Chapter, assign, coerce, literals, read_chapter
+from ctrnb.report import cache
+from ctrnb.report.build import build_folder, execute_all, flatten, list_parameters
+from ctrnb.report.chapters import Chapter, assign, read_chapter
+from ctrnb.report.execute import BookError, execute, is_current, page_of, read_record
+from ctrnb.report.parameters import Parameter, coerce, read_parameters
+from ctrnb.report.progress import Lines
 
 PAGE = """---
 kernelspec:
@@ -17,9 +22,10 @@ kernelspec:
 
 ```{code-cell} ipython3
 :tags: [parameters]
-k = 3  # a comment
+k = 3  # a comment [1..]
 names = ["a"]
-rate = 0.5
+rate = 0.5  # a share [0..1]
+model = "dcnv2"  # a rating function [model]
 ```
 
 ```{code-cell} ipython3
@@ -36,13 +42,28 @@ def chapter(tmp_path: Path) -> Chapter:
 
 
 def test_parameters_are_read_without_running_anything(chapter: Chapter) -> None:
-    assert chapter.parameters == {"k": 3, "names": ["a"], "rate": 0.5} and chapter.executable
+    assert {name: each.default for name, each in chapter.parameters.items()} == {
+        "k": 3, "names": ["a"], "rate": 0.5, "model": "dcnv2",
+    }  # fmt: skip
+    assert chapter.executable and chapter.parameters["k"].about == "a comment"
+    assert [each.range for each in chapter.parameters.values()][:3] == ["at least 1", "", "0 to 1"]
+    assert [each.type for each in chapter.parameters.values()] == ["whole number", "list of texts", "number", "text"]
+
+
+def test_brackets_that_are_no_range_belong_to_the_comment() -> None:
+    (found,) = read_parameters('names = []  # such as ["a"]; [] for all', Path("page.md")).values()
+    assert found.about == 'such as ["a"]; [] for all' and found.allowed == ""
 
 
 @pytest.mark.parametrize("code", ["import os", "k = __import__('os')", "k = [n for n in range(3)]", "def f(): pass"])
 def test_a_parameters_cell_holds_literals_only(code: str) -> None:
     with pytest.raises(ParameterError):
-        literals(code, Path("page.md"))
+        read_parameters(code, Path("page.md"))
+
+
+def test_a_default_outside_its_own_range_is_an_error() -> None:
+    with pytest.raises(ParameterError, match="allowed is at least 5"):
+        read_parameters("k = 3  # too small [5..]", Path("page.md"))
 
 
 def test_values_take_the_type_of_the_default(chapter: Chapter) -> None:
@@ -50,15 +71,26 @@ def test_values_take_the_type_of_the_default(chapter: Chapter) -> None:
     assert assign([chapter], given) == {"page": {"k": 7, "names": ["b", "c"], "rate": 1.0}}
 
 
+def test_the_path_of_a_file_holds_in_any_folder(chapter: Chapter, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = replace(chapter, parameters={"dataset": Parameter("dataset", "synthetic")})
+    assert assign([page], {"page.dataset": "page.md"}) == {"page": {"dataset": str(tmp_path.resolve() / "page.md")}}
+    assert assign([page], {"page.dataset": "ml-1m"}) == {"page": {"dataset": "ml-1m"}}
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
         ({"pages.k": "3"}, "no chapter 'pages'. Did you mean 'page'"),
         ({"page.q": "3"}, r"no parameter 'q'.* It has: k=3, names=\['a'\], rate=0.5"),
-        ({"page.k": "three"}, "page.k='three': expected a value like 3"),
-        ({"page.k": "3.5"}, "expected a value like 3"),
-        ({"page.k": "__import__('os')"}, "expected a value like 3"),
+        ({"page.rates": "3"}, "Did you mean 'rate'"),
+        ({"page.k": "three"}, "page.k='three': expected a whole number like 3. Chapter page has: k=3"),
+        ({"page.k": "3.5"}, "expected a whole number like 3"),
+        ({"page.k": "0"}, "page.k=0: allowed is at least 1"),
+        ({"page.k": "__import__('os')"}, "expected a whole number like 3"),
         ({"page.names": "[1]"}, "expected a list like"),
+        ({"page.rate": "1.5"}, "allowed is 0 to 1"),
+        ({"page.model": "dcnv3"}, "allowed is dcnv2, .* Did you mean 'dcnv2'"),
     ],
 )
 def test_wrong_parameters_are_refused(chapter: Chapter, given: dict, message: str) -> None:
@@ -68,32 +100,90 @@ def test_wrong_parameters_are_refused(chapter: Chapter, given: dict, message: st
 
 def test_booleans_are_not_numbers() -> None:
     with pytest.raises(ParameterError):
-        coerce("True", 3, "page.k")
+        coerce("True", Parameter("k", 3), "page.k")
 
 
 def test_a_chapter_is_executed_once_until_something_changes(chapter: Chapter, tmp_path: Path) -> None:
     folder = tmp_path / "out"
-    output, fresh = execute(chapter, {"k": 5}, tmp_path, folder, "package")
-    assert fresh and "k is 5" in output.read_text()
-    assert execute(chapter, {"k": 5}, tmp_path, folder, "package") == (output, False)
-    assert execute(chapter, {"k": 6}, tmp_path, folder, "package")[1]
-    assert execute(chapter, {"k": 6}, tmp_path, folder, "changed")[1]
+    record = execute(chapter, {"k": 5}, tmp_path, folder)
+    assert "k is 5" in (folder / "page.ipynb").read_text() and record == read_record(folder, "page")
+    assert record.parameters == {"k": 5} and record.seconds > 0 and record.versions["python"]
+    assert is_current(chapter, {"k": 5}, tmp_path, folder)
+    assert not is_current(chapter, {"k": 6}, tmp_path, folder)
+    chapter.source.write_text(PAGE.replace("too large", "larger"))
+    assert not is_current(read_chapter(chapter.source), {"k": 5}, tmp_path, folder)
+
+
+def test_prose_changes_without_executing_and_given_parameters_show(chapter: Chapter, tmp_path: Path) -> None:
+    execute(chapter, {"k": 5}, tmp_path, tmp_path / "out")
+    chapter.source.write_text(PAGE.replace("# A page", "# Another title"))
+    changed = read_chapter(chapter.source)
+    assert is_current(changed, {"k": 5}, tmp_path, tmp_path / "out")
+    page = page_of(changed, tmp_path / "out")
+    assert page.cells[0].source == "# Another title"
+    assert [cell.source.strip().splitlines()[-1] for cell in page.cells[1:3]][1] == "k = 5"
+    assert page.cells[3].outputs[0].text == "k is 5\n"
+
+
+def test_only_the_chapter_whose_parameter_changed_is_executed(chapter: Chapter, tmp_path: Path, capsys) -> None:
+    (tmp_path / "other.md").write_text(PAGE)
+    chapters = [chapter, read_chapter(tmp_path / "other.md")]
+    none: dict[str, dict] = {"page": {}, "other": {}}
+    execute_all(chapters, none, tmp_path, tmp_path / "out", 2)
+    capsys.readouterr()
+    execute_all(chapters, none, tmp_path, tmp_path / "out", 2)
+    assert capsys.readouterr().err == "[1/2] page: unchanged\n[2/2] other: unchanged\n"
+    execute_all(chapters, none | {"other": {"k": 4}}, tmp_path, tmp_path / "out", 2)
+    assert "page: unchanged" in (err := capsys.readouterr().err) and "other: unchanged" not in err
 
 
 def test_a_failing_chapter_is_named_and_its_executed_part_kept(chapter: Chapter, tmp_path: Path) -> None:
-    with pytest.raises(BookError, match="chapter page failed in cell 3: AssertionError: too large"):
-        execute(chapter, {"k": 11}, tmp_path, tmp_path / "out", "package")
+    with pytest.raises(BookError, match=r"chapter page failed in cell 3 \(print.*\): AssertionError: too large"):
+        execute_all([chapter], {"page": {"k": 11}}, tmp_path, tmp_path / "out", 1)
     assert "k is 11" in (tmp_path / "out" / "page.failed.ipynb").read_text()
+    assert read_record(tmp_path / "out", "page") is None
+
+
+def test_a_chapter_depends_on_the_modules_that_it_imports_and_no_others() -> None:
+    found = {path.relative_to(cache.PACKAGE).as_posix() for path in cache.modules_of(["from ctrnb.data import load"])}
+    assert {"__init__.py", "data/__init__.py", "data/raw.py", "errors.py"} <= found
+    assert not any(name.startswith(("theory", "training")) for name in found)
+    assert "evaluation/mci.py" in {
+        path.relative_to(cache.PACKAGE).as_posix() for path in cache.modules_of(["import ctrnb.report.experiments"])
+    }
+
+
+def test_the_key_sees_data_that_parameters_name(chapter: Chapter, tmp_path: Path) -> None:
+    toml, table = tmp_path / "own.toml", tmp_path / "ratings.csv"
+    toml.write_text('[ratings]\npath = "ratings.csv"\n')
+    table.write_text("a")
+    values = {"dataset": str(toml)}
+    keys = [cache.key_of(chapter, values, tmp_path)]
+    table.write_text("ab")
+    keys.append(cache.key_of(chapter, values, tmp_path))
+    toml.write_text('[ratings]\npath = "ratings.csv" # changed\n')
+    keys.append(cache.key_of(chapter, values, tmp_path))
+    assert len(set(keys)) == 3
+
+
+def test_the_time_left_is_shared_between_jobs_but_no_shorter_than_the_longest_chapter() -> None:
+    assert Lines({"a": 10.0, "b": 30.0, "c": 40.0}, jobs=2).seconds_left() == 40
+    assert Lines({"a": 10.0, "b": 10.0, "c": 10.0}, jobs=1).seconds_left() == 30
+
+
+def test_an_installed_book_is_built_in_the_current_folder(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert build_folder(tmp_path / "site-packages") == Path.cwd() / "_build"
+    (tmp_path / "pyproject.toml").touch()
+    assert build_folder(tmp_path) == tmp_path / "_build"
+
+
+def test_parameters_are_listed_with_type_default_range_and_meaning(chapter: Chapter, tmp_path: Path) -> None:
+    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: page\n")
+    assert "page.rate=0.5 (number, 0 to 1): a share" in list_parameters(tmp_path).splitlines()
 
 
 def test_a_profile_is_one_table_a_chapter() -> None:
     assert flatten({"tiers": {"k": 6}}) == {"tiers.k": 6}
     with pytest.raises(BookError, match="'k' is not a table"):
         flatten({"k": 6})
-
-
-def test_the_digest_sees_every_change(tmp_path: Path) -> None:
-    (tmp_path / "a.py").write_text("1")
-    before = digest_of(tmp_path, ("*.py",))
-    (tmp_path / "a.py").write_text("2")
-    assert digest_of(tmp_path, ("*.py",)) != before

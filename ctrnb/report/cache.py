@@ -1,0 +1,136 @@
+"""When an executed chapter is still good: a key over everything that its outputs depend on.
+
+That is its code, its parameters, the modules of ``ctrnb`` that it imports (directly or not), the ledgers, datasets and
+studies that those read, files named by parameters, raw data, and the versions of the packages that compute.
+"""
+
+import ast
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from ctrnb.report.chapters import Chapter
+from ctrnb.report.parameters import Parameter
+
+PACKAGE = Path(__file__).resolve().parents[1]
+COMPUTES = ("torch", "numpy", "pandas", "scipy", "sympy", "z3-solver", "torch-geometric", "matplotlib", "seaborn")
+READS = {  # data that a module reads, relative to the book's folder
+    "report/measured.py": ("book/results/*.csv",),
+    "data/table.py": ("book/datasets/*.toml",),
+    "study/description.py": ("book/studies/*.toml",),
+}
+RAW = "data/raw.py"  # reads what CTRNB_DATA names
+
+
+def key_of(chapter: Chapter, values: Mapping[str, Any], root: Path) -> str:
+    """Return a SHA-256 that changes whenever the outputs of a chapter with these parameters may."""
+    modules = modules_of(chapter.code)
+    names = {path.relative_to(PACKAGE).as_posix() for path in modules}
+    files = modules | {path for name in READS if name in names for path in data_of(name, root)}
+    given = given_values(chapter.parameters, values)
+    raw = listing(os.environ.get("CTRNB_DATA", "")) if RAW in names else []
+    facts = [chapter.code, given, sorted(named_files(given)), raw, versions()]
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+    for path in sorted(files):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def given_values(parameters: Mapping[str, Parameter], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all values that a chapter runs with."""
+    return {name: each.default for name, each in parameters.items()} | dict(values)
+
+
+def data_of(module: str, root: Path) -> list[Path]:
+    """Return the data files of the book that a module reads."""
+    return [path for pattern in READS[module] for path in root.glob(pattern)]
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that compute, as far as they are installed."""
+    found = {"python": platform.python_version()}
+    for name in COMPUTES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def modules_of(code: Iterable[str]) -> set[Path]:
+    """Return the files of ``ctrnb`` that code imports, with all that those import, wherever the import stands."""
+    waiting = [name for cell in code for name in imports(cell)]
+    found: set[Path] = set()
+    seen: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        waiting.append(name.rpartition(".")[0] or name)
+        path = file_of(name)
+        if path:
+            found.add(path)
+            waiting.extend(imports(path.read_text(encoding="utf-8")))
+    return found
+
+
+def imports(code: str) -> Iterator[str]:
+    """Yield the dotted names below ``ctrnb`` that code imports; a name taken from a module may be a module too."""
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.split(".")[0] == PACKAGE.name)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == PACKAGE.name:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def file_of(name: str) -> Path | None:
+    """Return the file of a dotted module name, or None where that is no module."""
+    place = PACKAGE.parent / name.replace(".", "/")
+    places = (place.with_suffix(".py"), place / "__init__.py")
+    return next((path for path in places if path.is_file()), None)
+
+
+def named_files(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield path and state of every file that a parameter names, and of the files that a named TOML names."""
+    for value in texts(values):
+        path = Path(value)
+        if value and path.is_file():
+            yield value, hashlib.sha256(path.read_bytes()).hexdigest()
+            if path.suffix == ".toml":
+                yield from tables_of(path)
+
+
+def tables_of(toml: Path) -> Iterator[tuple[str, str]]:
+    """Yield path and state of the files that a TOML names beside itself; large ones are known by size and time."""
+    from ctrnb.settings import read_toml
+
+    for name in texts(read_toml(toml)):
+        path = toml.parent / name
+        if name and path.is_file():
+            yield from listing(str(path))
+
+
+def texts(value: Any) -> Iterator[str]:
+    """Yield every text within nested dictionaries and lists."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from texts(list(value.values()))
+    elif isinstance(value, list):
+        for item in value:
+            yield from texts(item)
+
+
+def listing(folder: str) -> list[tuple[str, str]]:
+    """Return path, size and time of change of a file, or of all files in a folder; nothing for an empty name."""
+    if not folder:
+        return []
+    paths = sorted(path for path in [Path(folder), *Path(folder).rglob("*")] if path.is_file())
+    return [(str(path), f"{path.stat().st_size} {path.stat().st_mtime_ns}") for path in paths]
