@@ -370,7 +370,7 @@ def speed_ratios(table: pd.DataFrame, title: str) -> Figure:
     figure, axis = plt.subplots(figsize=(7, 1.6 + 0.45 * table["model"].nunique()))
     sns.barplot(table, y="model", x="ratio", hue="against", ax=axis, errorbar=None)
     for bars in axis.containers:
-        axis.bar_label(bars, fmt="%.2f", padding=3, fontsize=9)
+        axis.bar_label(bars, fmt="%.2f", padding=3, fontsize=9)  # type: ignore[arg-type]
     axis.axvline(1, color="0.3", lw=1)
     axis.set(xlabel="samples a second of ctrnb over the other's", ylabel="", title=title)
     axis.margins(x=0.12)

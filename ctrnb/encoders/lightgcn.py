@@ -54,6 +54,9 @@ class LightGCNEncoder(TableEncoder):
             raise ConfigError(f"readout has {len(readout)} coefficients: {layers} hops need {layers + 1}, a_0 first.")
         self.readout = tuple(readout) if readout is not None else (1 / (layers + 1),) * (layers + 1)
         to_users, to_items = normalised_blocks(graph)
+        self.to_users: Tensor
+        self.to_items: Tensor
+        self.folded: Tensor | None
         self.register_buffer("to_users", to_users, persistent=False)
         self.register_buffer("to_items", to_items, persistent=False)
         self.register_buffer("folded", None, persistent=False)

@@ -106,8 +106,8 @@ class Trainer:
 
     def step(self, user: Tensor, item: Tensor, label: Tensor) -> Tensor:
         """Take one step on a batch and return its mean loss, detached."""
-        for weight in self.weights:
-            weight.grad = None
+        for each in self.weights:
+            each.grad = None
         logits = self.network(user, item, bf16=self.precision == "bf16")
         loss = nn.functional.binary_cross_entropy_with_logits(logits, label.to(logits.dtype))
         loss.backward()
@@ -115,10 +115,11 @@ class Trainer:
         if table.grad is not None and table.grad.is_sparse:
             table.grad = table.grad.coalesce()  # each row once
         for weight, coefficient in self.penalties:  # the gradient of lambda ||w||^2 is 2 lambda w
-            if weight.grad.is_sparse:
-                weight.grad.values().add_(weight.detach()[weight.grad.indices()[0]], alpha=2 * coefficient)
+            gradient: Tensor = weight.grad  # type: ignore[assignment]
+            if gradient.is_sparse:
+                gradient.values().add_(weight.detach()[gradient.indices()[0]], alpha=2 * coefficient)
             else:
-                weight.grad.add_(weight.detach(), alpha=2 * coefficient)
+                gradient.add_(weight.detach(), alpha=2 * coefficient)
         if self.config.grad_clip:
             self.clip()
         for optimizer in self.optimizers:

@@ -126,7 +126,9 @@ class Stack:
         for name, coefficient in self.penalties.items():
             gradients[name] = gradients[name] + 2 * coefficient * self.weights[name]
         if config.grad_clip:
-            norm = sum(g.flatten(start_dim=1).square().sum(dim=1) for g in gradients.values()).sqrt()
+            norm = (
+                torch.stack([g.flatten(start_dim=1).square().sum(dim=1) for g in gradients.values()]).sum(dim=0).sqrt()
+            )
             share = (config.grad_clip / (norm + 1e-6)).clamp(max=1.0)
             gradients = {name: g * along(share, g) for name, g in gradients.items()}
         self.steps += 1
