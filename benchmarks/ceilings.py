@@ -78,7 +78,7 @@ def main() -> None:
         # per edge, block, layer and direction: a column index, a value, a row of the table
         ("propagation, forward and backward", propagation, 2 * 2 * layers * edges * (8 + 4 * dim), "GB/s", bytes_),
         # weight, gradient and two moments read, three written
-        ("optimizer", engine.optimizer.step, 7 * 4 * parameters, "GB/s", bytes_),
+        ("optimizer", engine.optimizers[0].step, 7 * 4 * parameters, "GB/s", bytes_),
     ]
     for name, work, amount, unit, ceiling in stages:
         taken = seconds(work, given.device, repeats)

@@ -50,7 +50,7 @@ def parser(description: str, out: str, *, dataset: str = "ml-1m", k: int = 6) ->
     made.add_argument("--rounds", type=int, default=5, help="turns of each arm")
     made.add_argument("--threads", type=int, default=2, help="threads of torch")
     made.add_argument("--device", default="cpu", help="auto, cpu or cuda")
-    made.add_argument("--out", type=Path, default=Path("benchmarks/results") / f"{out}.csv")
+    made.add_argument("--out", type=Path, default=Path("book/results/benchmarks") / f"{out}.csv")
     return made
 
 

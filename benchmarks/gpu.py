@@ -50,7 +50,7 @@ def main() -> int:
     options.add_argument("--dataset", default="ml-1m")
     options.add_argument("--k", type=int, default=6)
     options.add_argument("--quick", action="store_true", help="smallest sizes, one model: to see that all runs")
-    options.add_argument("--out-folder", type=Path, default=Path("benchmarks/results"))
+    options.add_argument("--out-folder", type=Path, default=Path("book/results/benchmarks"))
     options.add_argument("--minutes", type=float, default=8.5, help="no benchmark is started after this")
     given = options.parse_args()
     start, failed = time.monotonic(), []

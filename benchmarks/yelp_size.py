@@ -3,7 +3,7 @@
     python -m benchmarks.yelp_size --steps 50
 
 5.2 million interactions of 529 thousand users and 144 thousand items (Table 1, k = 3), written as a CSV and read back through
-a dataset TOML. Each stage is timed; memory is the peak of the process so far. Without ``--steps`` whole epochs are trained,
+a dataset TOML. Each stage is timed; memory is the peak of the process so far. Without ``--steps`` whole epochs are trained.
 """
 
 import gc
@@ -21,6 +21,11 @@ from ctrnb.data import Curation, SyntheticConfig, curate, encode, generate, load
 from ctrnb.training.device import peak_memory_mb
 
 USERS, ITEMS, INTERACTIONS = 529_000, 144_000, 5_200_000
+ARMS: dict[str, tuple[str, dict[str, Any]]] = {
+    "base": ("base", {}),
+    "base, update by rows": ("base", {"training.embedding_update": "rows"}),
+    "ts": ("ts", {"encoder.layers": 2}),
+}
 
 
 def write(folder: Path, shrink: int) -> Path:
@@ -41,7 +46,7 @@ def write(folder: Path, shrink: int) -> Path:
 def main() -> None:
     options = parser(__doc__ or "", "yelp-size")
     options.add_argument("--steps", type=int, default=0, help="steps of an epoch to take; 0 for all")
-    options.add_argument("--tiers", nargs="+", default=["base", "ts"], choices=["base", "ts"])
+    options.add_argument("--arms", nargs="+", default=list(ARMS), choices=list(ARMS))
     options.add_argument("--shrink", type=int, default=1, help="divide every size by this")
     given = options.parse_args()
     torch.set_num_threads(given.threads)
@@ -76,11 +81,12 @@ def main() -> None:
     encoded = timed("encode", lambda: encode(curated))
     del curated
     gc.collect()
-    for tier in given.tiers:
-        engine = trainer(encoded, "dcnv2", tier, device=given.device, overrides={"encoder.layers": 2})
+    for name in given.arms:
+        tier, own = ARMS[name]
+        engine = trainer(encoded, "dcnv2", tier, device=given.device, overrides=own)
         whole = -(-len(engine.train) // engine.config.batch_size)
         count = min(given.steps or whole, whole)
-        timed(f"DCNv2 epoch, {tier}", lambda: steps(engine, count), count / whole)  # noqa: B023
+        timed(f"DCNv2 epoch, {name}", lambda: steps(engine, count), count / whole)  # noqa: B023
         del engine
         gc.collect()
     sizes = {key: statistics[key] for key in ("users", "items", "interactions")}

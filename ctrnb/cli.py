@@ -1,4 +1,4 @@
-"""The command line: ``ctrnb curate``, ``train``, ``sweep``, ``verify`` and ``book``."""
+"""The command line: ``ctrnb curate``, ``train``, ``sweep``, ``advise``, ``verify`` and ``book``."""
 
 import json
 import sys
@@ -19,7 +19,7 @@ app = typer.Typer(
     help="""Does message passing over the user-item graph improve CTR prediction?
 
     **DATASET** is `synthetic`, `ml-1m`, `ml-100k`, `yelp2022`, or the path of a dataset TOML that describes your own
-    ratings table (see the chapter on data curation).
+    ratings table (see the chapter on data curation). `ml-1m:thin=0.1` keeps a tenth of the training ratings.
 
     First steps: `ctrnb curate synthetic --k 3`, then `ctrnb train synthetic --model dcnv2 --tier ft --k 3`,
     then `ctrnb book`.""",
@@ -176,6 +176,49 @@ def sweep(
         emit(outcome if as_json else command.readable(outcome), as_json)
         if outcome["failed"]:
             raise typer.Exit(1)
+
+
+@app.command()
+def advise(
+    dataset: Dataset,
+    budget: Annotated[float, typer.Option("--budget", metavar="MINUTES", help="Wall time that it may take.")] = 8.0,
+    model: Annotated[str, typer.Option("--model", help="dcnv2, autoint, eulernet, afn, finalmlp or gdcnp.")] = "dcnv2",
+    k: Annotated[int, typer.Option("--k", help="Fewest interactions that a user or an item keeps (k-core).")] = 3,
+    smallest: Annotated[
+        float, typer.Option("--smallest", metavar="AUC", help="The smallest change of AUC that matters to you.")
+    ] = 0.001,
+    seeds: Annotated[int, typer.Option("--seeds", help="Most training seeds; fewer where the budget ends.")] = 5,
+    workers: Annotated[
+        int | None, typer.Option("--workers", help="Trainings at a time; default: one a core, four at most.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option("--epochs", help="Most epochs of a training.")] = None,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
+    runs: Annotated[Path, typer.Option("--runs", help="Folder of finished runs; one found is not repeated.")] = Path(
+        "runs"
+    ),
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say whether message passing pays on a dataset: by how much, how surely, and for which users.
+
+    Trains Base, the control and FT (and TS where the budget allows) with as many seeds as fit into the budget. The answer
+    is *pays*, *does not pay* or *undecided*.
+
+    Example: `ctrnb advise shop.toml --budget 8 --k 3`
+    """
+    with reported():
+        from ctrnb.advise import Request, advise_on
+        from ctrnb.advise.page import lines
+        from ctrnb.study.local import LocalEngine, available_cores
+        from ctrnb.training.device import pick_device
+
+        pick_device(device)
+        request = Request(dataset, model, k=k, minutes=budget, seeds=seeds, epochs=epochs)
+        with closing(LocalEngine(min(available_cores(), 4) if workers is None else workers, threads=1)) as engine:
+            found = advise_on(
+                request, engine=engine, runs=runs, data_dir=data_dir, device=device, smallest=smallest, shown=True
+            )
+        print(json.dumps(found.as_dict(), allow_nan=False) if as_json else "\n".join(lines(found)))
 
 
 @app.command()

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 TIER_COLOURS = dict(zip(("Base", "Control", "FT", "TS"), sns.color_palette("colorblind", 4), strict=True))
 VERDICT_MARKS = {"improved": "▲", "worse": "▼", "no significant change": "=", "": ""}
@@ -53,50 +54,6 @@ def learning_curves(history: pd.DataFrame, title: str) -> Figure:
     axis.locator_params(axis="x", integer=True)
     axis.legend(title="tier")
     return figure
-
-
-def dose_response(rows: pd.DataFrame, title: str) -> Figure:
-    """Draw the change in AUC to Base, in points, against density, a line a tier with every seed as a point."""
-    shown = rows[rows["tier_name"] != "Base"].assign(points=lambda table: 100 * table["delta"])
-    figure, axis = plt.subplots()
-    sns.lineplot(
-        shown, x="density_percent", y="points", hue="tier_name", palette=TIER_COLOURS, errorbar=("ci", 95), marker="o",
-        ax=axis, seed=0,
-    )  # fmt: skip
-    sns.scatterplot(
-        shown, x="density_percent", y="points", hue="tier_name", palette=TIER_COLOURS, alpha=0.4, legend=False, ax=axis
-    )
-    axis.axhline(0, color="0.3", lw=1)
-    axis.set(
-        xscale="log", xlabel="density, % of all pairs rated (log scale)", ylabel="change in test AUC, points of 0.01"
-    )
-    ticks = sorted(shown["density_percent"].unique())
-    axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-    axis.set_xticks([], minor=True)
-    axis.set_title(title)
-    axis.legend(title="tier (band: 95 % over seeds)")
-    return figure
-
-
-def by_group(table: pd.DataFrame, column: str, label: str, title: str) -> Figure:
-    """Draw one column of :func:`ctrnb.report.experiments.activity_table` by activity group, a panel a model."""
-    shown = table[table["tier_name"] != "Base"]
-    grid = catplot(
-        shown,
-        x="group",
-        y=column,
-        hue="tier_name",
-        col="model_name",
-        col_wrap=min(3, shown["model_name"].nunique()),
-        kind="bar",
-        height=2.6,
-        title=title,
-    )
-    grid.set_axis_labels("activity of the user", label)
-    grid.set_titles("{col_name}")
-    for axis in grid.axes.flat:
-        axis.axhline(0, color="0.3", lw=1)
-    return grid.figure
 
 
 def catplot(table: pd.DataFrame, *, title: str, **options: Any) -> sns.FacetGrid:
@@ -275,4 +232,167 @@ def claims_by_section(findings: pd.DataFrame, verdicts: list[str], title: str) -
     axis.invert_yaxis()
     axis.grid(axis="y", visible=False)
     figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return figure
+
+
+REFERENCE_STYLES = {"base": ("Base", "o"), "control": ("Control", "s")}
+
+
+def effects_by_group(table: pd.DataFrame, title: str) -> Figure:
+    """Draw changes of AUC in points, a row a group: columns group, reference, change, change_low, change_high."""
+    groups = list(dict.fromkeys(table["group"]))
+    figure, axis = plt.subplots(figsize=(5.2, 1.7 + 0.5 * len(groups)))
+    references = list(dict.fromkeys(table["reference"]))
+    for offset, reference in zip(np.linspace(-0.14, 0.14, len(references)), references, strict=True):
+        rows = table[table["reference"] == reference]
+        name, marker = REFERENCE_STYLES[reference]
+        spread = 100 * np.abs(rows[["change_low", "change_high"]].to_numpy().T - rows["change"].to_numpy())
+        y = np.array([groups.index(group) for group in rows["group"]]) + offset
+        axis.errorbar(
+            100 * rows["change"], y, xerr=spread, fmt=marker, ms=6, capsize=3, color=TIER_COLOURS[name],
+            label=f"to {name}",
+        )  # fmt: skip
+    axis.axvline(0, color="0.3", lw=1)
+    axis.set(yticks=range(len(groups)), yticklabels=groups, ylim=(len(groups) - 0.5, -0.5), title=title)
+    axis.set_xlabel("change in test AUC, points of 0.01")
+    axis.grid(axis="y", visible=False)
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return figure
+
+
+def effects_by_density(places: pd.DataFrame, density_percent: float, title: str) -> Figure:
+    """Draw measured changes in points against density, and the density of one dataset as a line.
+
+    Columns: dataset, k, density_percent, reference, change, low, high.
+    """
+    figure, axis = plt.subplots(figsize=(5.2, 3.8))
+    for shift, (reference, rows) in zip((0.95, 1.05), places.groupby("reference"), strict=False):
+        name, marker = REFERENCE_STYLES[str(reference)]
+        spread = 100 * np.abs(rows[["low", "high"]].to_numpy().T - rows["change"].to_numpy())
+        x = shift * rows["density_percent"]
+        axis.errorbar(
+            x, 100 * rows["change"], yerr=spread, fmt=marker, ms=6, capsize=3, color=TIER_COLOURS[name],
+            label=f"to {name}",
+        )  # fmt: skip
+    axis.axhline(0, color="0.3", lw=1)
+    axis.axvline(density_percent, color="0.3", ls="--", lw=1.2, label="this dataset")
+    axis.set(xscale="log", xlabel="density, % (log scale)", ylabel="change in test AUC, points of 0.01", title=title)
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    return figure
+
+
+def dose_response(
+    effects: pd.DataFrame, dose: str, label: str, title: str, hue: str | None = None, line: Any = None
+) -> Figure:
+    """Draw effects in points against a dose with their intervals, and a fitted line with its band.
+
+    Args:
+        effects: columns change, low, high and the dose.
+        hue: a column that marks and colours the points.
+        line: (dose, middle, low, high) arrays of the fit.
+    """
+    figure, axis = plt.subplots(figsize=(5.2, 3.9))
+    values = list(dict.fromkeys(effects[hue])) if hue else [None]
+    colours = sns.color_palette("colorblind", max(len(values), 1))
+    for value, marker, colour in zip(values, "osD^vP*X", colours, strict=False):
+        rows = effects if value is None else effects[effects[hue] == value]
+        spread = 100 * np.abs(rows[["low", "high"]].to_numpy().T - rows["change"].to_numpy())
+        axis.errorbar(
+            rows[dose], 100 * rows["change"], yerr=spread, fmt=marker, ms=6, capsize=3, color=colour,
+            label=None if value is None else f"{hue} {value:g}",
+        )  # fmt: skip
+    if line is not None:
+        x, middle, low, high = line
+        axis.plot(x, middle, color="0.25", lw=1.6, label="fit")
+        axis.fill_between(x, low, high, color="0.5", alpha=0.25, label="95 % interval of the fit")
+    axis.axhline(0, color="0.3", lw=1)
+    axis.set(xscale="log", xlabel=f"{label} (log scale)", ylabel="change in test AUC, points of 0.01", title=title)
+    ticks = np.array(sorted(effects[dose].unique()))
+    ticks = ticks[np.append(True, np.diff(np.log(ticks)) > 0.25)]
+    axis.set_xticks(ticks, [f"{tick:.2g}" for tick in ticks])
+    axis.set_xticks([], minor=True)
+    if axis.get_legend_handles_labels()[0]:
+        figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return figure
+
+
+def changes_by_tier(table: pd.DataFrame, column: str, label: str) -> Figure:
+    """Draw a change to Base by group of users, in hundredths, a panel a model, a colour and marker a tier.
+
+    Columns: model_name, group, tier, reference, and the column with ``_low`` and ``_high``.
+    """
+    shown = table[table["reference"] == "base"]
+    models, names = list(dict.fromkeys(shown["model_name"])), list(dict.fromkeys(shown["group"]))
+    styles = {"control": ("Control", "s"), "ft": ("FT", "o"), "ts": ("TS", "^")}
+    height = 1.5 + (0.5 + 0.5 * len(names)) * len(models)
+    figure, axes = plt.subplots(len(models), 1, figsize=(5.2, height), sharex=True, squeeze=False)
+    for axis, model in zip(axes[:, 0], models, strict=True):
+        for offset, (tier, (name, marker)) in zip((-0.22, 0, 0.22), styles.items(), strict=True):
+            rows = shown[(shown["model_name"] == model) & (shown["tier"] == tier)]
+            spread = 100 * np.abs(rows[[f"{column}_low", f"{column}_high"]].to_numpy().T - rows[column].to_numpy())
+            y = np.array([names.index(group) for group in rows["group"]]) + offset
+            axis.errorbar(
+                100 * rows[column], y, xerr=spread, fmt=marker, ms=5, capsize=2.5, color=TIER_COLOURS[name], label=name
+            )
+        axis.axvline(0, color="0.3", lw=1)
+        axis.set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.5, -0.5), title=model)
+        axis.grid(axis="y", visible=False)
+    axes[-1, 0].set_xlabel(label)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, title="tier, to Base")
+    return figure
+
+
+def sensitivity_by_degree(nodes: pd.DataFrame, column: str, label: str) -> Figure:
+    """Draw a part of the sensitivity against degree, both logarithmic, a panel a side, a colour and marker a tier.
+
+    Columns: side, tier_name, bin (degree), and the column; bands are 95 % over nodes.
+    """
+    sides = list(dict.fromkeys(nodes["side"]))
+    figure, axes = plt.subplots(len(sides), 1, figsize=(5.2, 2.9 * len(sides)))
+    for axis, side in zip(np.atleast_1d(axes), sides, strict=True):
+        sns.lineplot(
+            nodes[nodes["side"] == side], x="bin", y=column, hue="tier_name", style="tier_name", markers=True,
+            dashes=False, palette=TIER_COLOURS, estimator="median", errorbar=("ci", 95), n_boot=200, seed=0, ax=axis,
+        )  # fmt: skip
+        axis.set(xscale="log", yscale="log", xlabel=f"degree of the {side} (log scale)", ylabel=f"{label} (log scale)")
+        for places in (axis.xaxis, axis.yaxis):
+            places.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            places.set_major_formatter(StrMethodFormatter("{x:g}"))
+            places.set_minor_formatter(NullFormatter())
+        handles = axis.get_legend_handles_labels()
+        axis.get_legend().remove()
+    figure.legend(*handles, loc="outside lower center", ncols=4, title="tier")
+    return figure
+
+
+def speed_ratios(table: pd.DataFrame, title: str) -> Figure:
+    """Draw speed ratios by model: columns model, against, ratio."""
+    figure, axis = plt.subplots(figsize=(7, 1.6 + 0.45 * table["model"].nunique()))
+    sns.barplot(table, y="model", x="ratio", hue="against", ax=axis, errorbar=None)
+    for bars in axis.containers:
+        axis.bar_label(bars, fmt="%.2f", padding=3, fontsize=9)  # type: ignore[arg-type]
+    axis.axvline(1, color="0.3", lw=1)
+    axis.set(xlabel="samples a second of ctrnb over the other's", ylabel="", title=title)
+    axis.margins(x=0.12)
+    axis.legend(
+        title="against", loc="upper center", bbox_to_anchor=(0.5, -0.18 - 0.3 / table["model"].nunique()), ncols=2
+    )
+    return figure
+
+
+def growth(table: pd.DataFrame, title: str) -> Figure:
+    """Draw relative time against relative size: columns grows, factor, seconds."""
+    shown = table.assign(relative=table["seconds"] / table.groupby("grows")["seconds"].transform("first"))
+    figure, axis = plt.subplots()
+    sns.lineplot(shown, x="factor", y="relative", hue="grows", style="grows", markers=True, dashes=False, ax=axis)
+    ends = [table["factor"].min(), table["factor"].max()]
+    axis.plot(ends, ends, color="0.4", ls="--", lw=1, label="linear")
+    axis.set(
+        xscale="log", yscale="log", xlabel="size, times the smallest", ylabel="time, times the smallest", title=title
+    )
+    ticks = sorted(table["factor"].unique())
+    for each in (axis.xaxis, axis.yaxis):
+        each.set_ticks(ticks, [f"{tick:g}" for tick in ticks])
+        each.set_ticks([], minor=True)
+    axis.legend(title="what grows")
     return figure

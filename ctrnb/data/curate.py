@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ctrnb.data.ratings import Field, Ratings
+from ctrnb.data.ratings import Field, Ratings, Sample
 from ctrnb.errors import ConfigError, DataError
 
 PARTS = ("train", "valid", "test")
@@ -107,6 +107,7 @@ def curate(ratings: Ratings, curation: Curation) -> Curated:
             f"{curation.k}-core of {len(rows)} interactions is empty: the densest user has {np.bincount(user).max()}, "
             f"the densest item {np.bincount(item).max()}. Use a smaller k."
         )
+    core[core] = whole_users(user[core], ratings.sample, curation)
     rows = rows[core]
     kept_users, user = np.unique(user[core], return_inverse=True)
     kept_items, item = np.unique(item[core], return_inverse=True)
@@ -121,6 +122,8 @@ def curate(ratings: Ratings, curation: Curation) -> Curated:
             "split": random_split(len(rows), curation),
         }
     )
+    interactions = interactions[thinned(interactions["split"].to_numpy(), ratings.sample, curation)]
+    interactions = interactions.reset_index(drop=True)
     check_parts(interactions, ratings)
     return Curated(
         ratings.name,
@@ -162,6 +165,34 @@ def random_split(n: int, curation: Curation) -> np.ndarray:
     split[order[first:second]] = 1
     split[order[second:]] = 2
     return split
+
+
+def whole_users(user: np.ndarray, sample: Sample, curation: Curation) -> np.ndarray:
+    """Return which interactions of a core are in a sample of whole users of the wanted size, a boolean mask (N,).
+
+    Users are drawn in random order until there are enough; of the last one the surplus is left out.
+
+    Raises:
+        DataError: the core has fewer interactions than wanted.
+    """
+    if sample.interactions is None:
+        return np.ones(len(user), bool)
+    if len(user) < sample.interactions:
+        raise DataError(
+            f"the {curation.k}-core has {len(user)} interactions, fewer than interactions={sample.interactions}. Use a "
+            "smaller k or a smaller size."
+        )
+    place = np.random.default_rng((curation.seed, 1)).permutation(user.max() + 1)
+    mask = np.zeros(len(user), bool)
+    mask[np.argsort(place[user], kind="stable")[: sample.interactions]] = True
+    return mask
+
+
+def thinned(split: np.ndarray, sample: Sample, curation: Curation) -> np.ndarray:
+    """Return which interactions are kept by thinning the training part, a boolean mask (N,)."""
+    if sample.thin == 1:
+        return np.ones(len(split), bool)
+    return (split != 0) | (np.random.default_rng((curation.seed, 2)).random(len(split)) < sample.thin)
 
 
 def check_parts(interactions: pd.DataFrame, ratings: Ratings) -> None:

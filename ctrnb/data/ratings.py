@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from ctrnb.errors import DataError
+from ctrnb.errors import ConfigError, DataError
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,29 @@ class Field:
 
 
 @dataclass(frozen=True)
+class Sample:
+    """What part of the curated ratings is used, for experiments on density. The default is all of it.
+
+    Attributes:
+        thin: share of the *training* interactions that is kept, drawn uniformly. Users, items, validation and test stay, so
+            that density alone moves and every share is judged on the same test part; a smaller share is part of a larger.
+        interactions: size of the k-core after users were left out at random, whole, until that many interactions are left:
+            k moves what the users that remain have, and not how much data there is.
+    """
+
+    thin: float = 1.0
+    interactions: int | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.thin <= 1:
+            raise ConfigError(
+                f"thin={self.thin}: it is the share of training interactions to keep, above 0 and up to 1."
+            )
+        if self.interactions is not None and self.interactions < 1:
+            raise ConfigError(f"interactions={self.interactions}: at least 1 is needed.")
+
+
+@dataclass(frozen=True)
 class Ratings:
     """Ratings with the fields of their users and items.
 
@@ -33,6 +56,7 @@ class Ratings:
         positive_threshold: a rating of at least this is a click.
         middle: the ratings that count as weak supervision (Section 4.1's middle ratings).
         dropped: how many lines a documented policy left out, by reason.
+        sample: what part of the curated ratings is used.
     """
 
     name: str
@@ -44,6 +68,7 @@ class Ratings:
     positive_threshold: float = 4.0
     middle: tuple[float, ...] = (3.0,)
     dropped: Mapping[str, int] = field(default_factory=dict)
+    sample: Sample = Sample()
 
 
 def from_columns(

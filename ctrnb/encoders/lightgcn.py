@@ -14,6 +14,8 @@ from ctrnb.data.graph import BipartiteGraph
 from ctrnb.encoders.table import TableEncoder
 from ctrnb.errors import ConfigError
 
+FOLDED_NODES = 16_384  # at most this many nodes: the folded operator then takes 1 GiB
+
 
 class LightGCNEncoder(TableEncoder):
     """The table propagated along the training graph.
@@ -22,6 +24,12 @@ class LightGCNEncoder(TableEncoder):
         z = sum over l = 0..L of a_l S^l E                                          (8), (9)
     where E is the table: layer 0. Nodes without edges keep a_0 E. The graph holds training edges only, since a
     validation or test edge would tell the encoder which pairs it is about to be asked for.
+
+    Two ways of computing it give the same numbers up to rounding. On a CPU, and on large graphs, L products with the
+    two bipartite blocks of S in CSR; on a GPU, for at most ``FOLDED_NODES`` nodes, one product with the dense sum of
+    a_l S^l, computed once: many small kernels cost more there than one large one. The last hop for a batch's nodes alone
+    was tried and left out: popular items bring so many of the edges into every batch that cutting out their rows, and
+    scattering the gradient back, takes what it saves.
 
     Args:
         graph: training edges between id codes.
@@ -46,14 +54,32 @@ class LightGCNEncoder(TableEncoder):
             raise ConfigError(f"readout has {len(readout)} coefficients: {layers} hops need {layers + 1}, a_0 first.")
         self.readout = tuple(readout) if readout is not None else (1 / (layers + 1),) * (layers + 1)
         to_users, to_items = normalised_blocks(graph)
+        self.to_users: Tensor
+        self.to_items: Tensor
+        self.folded: Tensor | None
         self.register_buffer("to_users", to_users, persistent=False)
         self.register_buffer("to_items", to_items, persistent=False)
+        self.register_buffer("folded", None, persistent=False)
+
+    def folds(self) -> bool:
+        """Return whether one dense product replaces the sparse ones."""
+        return self.table.device.type == "cuda" and len(self.table) <= FOLDED_NODES
+
+    def folded_operator(self) -> Float[Tensor, "node node"]:
+        """Return the dense sum of a_l S^l, computed on first use."""
+        if self.folded is None:
+            identity = torch.eye(len(self.table), dtype=self.table.dtype, device=self.table.device)
+            self.folded = propagate(identity, self.to_users, self.to_items, self.readout, self.num_users)
+        return self.folded
 
     def nodes_of(self, tables: Float[Tensor, "run node dim"]) -> Float[Tensor, "run node dim"]:
         """Return z for every node, for several tables by one propagation of them side by side."""
         runs, _, dim = tables.shape
         beside = tables.transpose(0, 1).flatten(start_dim=1)
-        nodes = Propagation.apply(beside, self.to_users, self.to_items, self.readout, self.num_users)
+        if self.folds():
+            nodes = self.folded_operator() @ beside
+        else:
+            nodes = Propagation.apply(beside, self.to_users, self.to_items, self.readout, self.num_users)
         return nodes.unflatten(1, (runs, dim)).transpose(0, 1)
 
 

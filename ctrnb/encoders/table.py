@@ -23,6 +23,7 @@ class TableEncoder(nn.Module):
     def __init__(self, num_users: int, num_items: int, dim: int, *, init_std: float) -> None:
         super().__init__()
         self.num_users = num_users
+        self.sparse_gradient = False  # whether a batch's gradient holds its own rows alone
         self.table = embedding_rows(num_users + num_items, dim, std=init_std, zero=torch.tensor([0, num_users]))
 
     def nodes(self) -> Float[Tensor, "node dim"]:
@@ -40,5 +41,7 @@ class TableEncoder(nn.Module):
         nodes: Float[Tensor, "node dim"] | None = None,
     ) -> Float[Tensor, "batch 2 dim"]:
         """Return user and item embeddings; ``nodes`` spares a second :meth:`nodes` where it is at hand."""
-        nodes = self.nodes() if nodes is None else nodes
-        return nn.functional.embedding(torch.stack([user, self.num_users + item], dim=1), nodes)
+        rows = torch.stack([user, self.num_users + item], dim=1)
+        if self.sparse_gradient and nodes is None:
+            return nn.functional.embedding(rows, self.table, sparse=True)
+        return nn.functional.embedding(rows, self.nodes() if nodes is None else nodes)

@@ -1,6 +1,7 @@
-"""AUC and logloss, exact. Pure NumPy: they run after every epoch and in bootstraps, where a sort is all they cost."""
+"""AUC and logloss, exact: in NumPy, and in torch for scores that lie on a device."""
 
 import numpy as np
+import torch
 
 from ctrnb.errors import MetricError
 
@@ -27,6 +28,25 @@ def auc(label: np.ndarray, score: np.ndarray) -> float:
     return float(wins / (total * (len(positive) - total)))
 
 
+def auc_on_device(label: torch.Tensor, score: torch.Tensor) -> float:
+    """Return :func:`auc` of tensors, computed where they lie: one number leaves the device, not the scores.
+
+    Raises:
+        MetricError: one class is absent, or a score is not finite.
+    """
+    ranked, order = score.sort()
+    hits = (label[order] > 0).double()
+    _, run, sizes = torch.unique_consecutive(ranked, return_inverse=True, return_counts=True)
+    clicks = torch.zeros(len(sizes), dtype=torch.float64, device=score.device).index_add_(0, run, hits)
+    others = sizes - clicks
+    below = others.cumsum(0) - others
+    total = hits.sum()
+    value = ((clicks * (below + 0.5 * others)).sum() / (total * (len(hits) - total))).item()
+    if not torch.isfinite(score).all() or not 0 < total < len(hits):
+        return auc(label.cpu().numpy(), score.cpu().numpy())  # says what is wrong
+    return value
+
+
 def logloss(label: np.ndarray, probability: np.ndarray) -> float:
     """Return the mean binary cross-entropy in nats (Equation 3's first term), in float64.
 
@@ -42,6 +62,12 @@ def logloss(label: np.ndarray, probability: np.ndarray) -> float:
         raise MetricError(f"{p[~((p >= 0) & (p <= 1))][0]} is not a probability.")
     p = np.clip(p, 1e-7, 1 - 1e-7)
     return float(-np.where(is_positive(label), np.log(p), np.log1p(-p)).mean())
+
+
+def logloss_on_device(label: torch.Tensor, probability: torch.Tensor) -> float:
+    """Return :func:`logloss` of tensors of 0 or 1 and of probabilities, computed where they lie."""
+    p = probability.double().clamp(1e-7, 1 - 1e-7)
+    return torch.nn.functional.binary_cross_entropy(p, label.double()).item()
 
 
 def check(label: np.ndarray, score: np.ndarray) -> np.ndarray:

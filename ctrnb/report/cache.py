@@ -20,9 +20,9 @@ from ctrnb.report.parameters import Parameter
 PACKAGE = Path(__file__).resolve().parents[1]
 COMPUTES = ("torch", "numpy", "pandas", "scipy", "sympy", "z3-solver", "torch-geometric", "matplotlib", "seaborn")
 READS = {  # data that a module reads, relative to the book's folder
-    "report/measured.py": ("book/results/*.csv",),
+    "report/measured.py": ("book/results/**/*.csv",),
     "data/table.py": ("book/datasets/*.toml",),
-    "study/description.py": ("book/studies/*.toml",),
+    "study/description.py": ("book/studies/**/*.toml",),
 }
 RAW = "data/raw.py"  # reads what CTRNB_DATA names
 

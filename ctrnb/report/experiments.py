@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ctrnb.data import BipartiteGraph, Curation, Encoded, Ratings, SyntheticConfig, curate, encode, generate, load
+from ctrnb.data import BipartiteGraph, Curation, Encoded, Ratings, curate, encode, load
 from ctrnb.errors import ConfigError, ParameterError, RunError
-from ctrnb.evaluation import activity_groups, group_thresholds, mci, variance_lmh
+from ctrnb.evaluation import mci, variance_lmh
 from ctrnb.evaluation.groups import GROUPS
 from ctrnb.evaluation.statistics import bootstrap_users
 from ctrnb.models import DISPLAY  # noqa: F401 (and this)
@@ -151,32 +151,6 @@ def measured_summaries(tier: str) -> Iterator[tuple[str, str, pd.DataFrame]]:
             yield f"{', '.join(part['dataset'].unique())}, {k}-core", provenance(part), summarise(part, changes)
 
 
-def density_experiment(
-    densities: Sequence[float],
-    model: str,
-    *,
-    users: int,
-    items: int,
-    signal: float,
-    seeds: Iterable[int],
-    tiers: Sequence[str] = ("base", "control", "ft", "ts"),
-    overrides: dict[str, Any] | None = None,
-    repeats: int = 100,
-) -> pd.DataFrame:
-    """Return :func:`compare_tiers` on synthetic data of one size and signal whose density alone changes.
-
-    Each seed draws another dataset; ``density_percent`` is that of the data before any filtering (k = 1).
-    """
-    frames = []
-    for density in densities:
-        for seed in seeds:
-            config = SyntheticConfig(users=users, items=items, density=density, signal=signal, seed=seed)
-            encoded = encode(curate(generate(config), Curation(k=1, seed=seed)))
-            rows = compare_tiers(encoded, [model], tiers, seeds=[seed], overrides=overrides, repeats=repeats)
-            frames.append(rows.assign(density_percent=100 * density))
-    return pd.concat(frames, ignore_index=True)
-
-
 def activity_table(rows: pd.DataFrame) -> pd.DataFrame:
     """Return, by model, tier and activity group: AUC, its change to Base (absolute, percent) and MCI (Equation 10).
 
@@ -203,21 +177,12 @@ def activity_table(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(records)
 
 
-def group_sizes(encoded: Encoded) -> pd.DataFrame:
-    """Return each activity group's users, test interactions and range of training interactions."""
-    degree = encoded.train_degree_user
-    group = activity_groups(degree)
-    test = group[encoded.user[encoded.rows("test")]]
-    low, mid = group_thresholds(degree)
-    ranges = (f"up to {low:g}", f"above {low:g}, up to {mid:g}", f"above {mid:g}")
-    return pd.DataFrame(
-        {
-            "group": GROUPS,
-            "training interactions of a user": ranges,
-            "users": np.bincount(group, minlength=3),
-            "test interactions": np.bincount(test, minlength=3),
-        }
-    )
+def activity_means(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return :func:`activity_table` to read: AUC of each group by model and tier, and Var(L,M,H)."""
+    table = activity_table(rows)
+    keys = ["model_name", "tier_name"]
+    wide = table.pivot_table(index=keys, columns="group", values="auc", sort=False)[list(GROUPS)]
+    return wide.assign(**{"Var(L,M,H)": table.groupby(keys, sort=False)["variance"].first()}).round(4)
 
 
 def curation_table(ratings: Ratings, ks: Sequence[int], *, drop_middle: Sequence[bool] = (False,)) -> pd.DataFrame:

@@ -4,7 +4,7 @@
     about = "Six models, four tiers, five seeds."
 
     [[cells]]                       # everything in a cell is combined with everything else in it
-    datasets = ["ml-1m"]            # names, or dataset TOMLs relative to this file
+    datasets = ["ml-1m"]            # names, or dataset TOMLs relative to this file, or variants such as "ml-1m:thin=0.1"
     k = [6]
     models = ["dcnv2", "afn"]       # default: all six
     tiers = ["base", "ft"]          # default: all four
@@ -32,6 +32,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
+from ctrnb.data.variant import split_variant
 from ctrnb.errors import ConfigError, nearest
 from ctrnb.models import MODELS
 from ctrnb.settings import build, read_toml
@@ -158,8 +159,8 @@ def read_study(path: Path) -> Study:
 
 
 def relative(dataset: str, study: Path) -> str:
-    """Return a dataset's name, or the path of its TOML as seen from the current folder."""
-    return str(study.parent / dataset) if Path(dataset).suffix == ".toml" else dataset
+    """Return a dataset's name, or the path of its TOML as seen from the current folder, with a variant's settings."""
+    return str(study.parent / dataset) if Path(split_variant(dataset)[0]).suffix == ".toml" else dataset
 
 
 def flatten(table: Any, where: str) -> dict[str, Any]:

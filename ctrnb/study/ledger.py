@@ -84,7 +84,7 @@ def training_row(sweep: Sweep, step: Step, result: RunResult) -> dict[str, Any]:
         "seed": row.pop("seed"),
         "k": split.k,
         "drop_middle": split.drop_middle,
-        "density_percent": density_percent(encoded),
+        **densities(encoded),
         "split_seed": split.seed,
         "stage": step.stage,
         "candidate": json.dumps(dict(step.candidate)),
@@ -93,9 +93,21 @@ def training_row(sweep: Sweep, step: Step, result: RunResult) -> dict[str, Any]:
     return first | row | {"date": result.origin["date"], "command": result.origin["command"]}
 
 
-def density_percent(encoded: Encoded) -> float:
-    """Return interactions over users times items, in percent (Table 1)."""
-    return 100 * len(encoded.user) / (len(encoded.user_side.id_code) * len(encoded.item_side.id_code))
+def densities(encoded: Encoded) -> dict[str, float]:
+    """Return size and density: ``density_percent``, interactions over users times items (Table 1), the same of the training
+    part alone, its interactions, and those a user and an item have of it on average.
+
+    Where a dataset was thinned, its training part alone was.
+    """
+    users, items = len(encoded.user_side.id_code), len(encoded.item_side.id_code)
+    train = len(encoded.rows("train"))
+    return {
+        "density_percent": 100 * len(encoded.user) / (users * items),
+        "train_density_percent": 100 * train / (users * items),
+        "train_interactions": train,
+        "train_per_user": train / users,
+        "train_per_item": train / items,
+    }
 
 
 def compare(sweep: Sweep, group: Group, found: list[tuple[Step, RunResult]], rows: dict[str, dict]) -> pd.DataFrame:
@@ -115,7 +127,7 @@ def compare(sweep: Sweep, group: Group, found: list[tuple[Step, RunResult]], row
         "dataset": encoded[0].name,
         "k": group.k,
         "drop_middle": group.drop_middle,
-        "density_percent": density_percent(encoded[0]),
+        **densities(encoded[0]),
         "model": group.model,
         "model_name": DISPLAY[group.model],
     }

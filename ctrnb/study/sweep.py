@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
-from ctrnb.data import Encoded, Ratings, curate, encode, load
+from ctrnb.data import Curated, Encoded, Ratings, curate, encode, load
 from ctrnb.errors import RunError
 from ctrnb.study.description import Study
 from ctrnb.study.jobs import Failure, Files, Job
@@ -86,8 +86,12 @@ class Splits:
     def _ratings(self, dataset: str) -> Ratings:
         return load(dataset, data_dir=self.data_dir)
 
+    def curated(self, split: Split) -> Curated:
+        """Return a curated dataset, with the users and items that an encoded one has as codes; it is not kept."""
+        return curate(self.ratings(split.dataset), split.curation)
+
     def _encoded(self, split: Split) -> Encoded:
-        return encode(curate(self.ratings(split.dataset), split.curation))
+        return encode(self.curated(split))
 
 
 @dataclass

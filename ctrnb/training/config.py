@@ -59,6 +59,7 @@ class TrainingConfig:
     beta1: float = 0.9
     beta2: float = 0.999
     precision: Literal["auto", "fp32", "bf16"] = "auto"  # of the rating function in training; see device.py
+    embedding_update: Literal["dense", "rows"] = "dense"  # of the ID table: every row a step, or the batch's alone
 
     def __post_init__(self) -> None:
         if self.batch_size < 0:
@@ -71,6 +72,10 @@ class TrainingConfig:
         for name in ("l2_embedding", "l2_network", "weight_decay", "grad_clip", "min_improvement"):
             if not getattr(self, name) >= 0:
                 raise ConfigError(f"TrainingConfig.{name}={getattr(self, name)}: it must be 0 or more.")
+        if self.embedding_update == "rows" and self.weight_decay:
+            raise ConfigError(
+                "TrainingConfig.weight_decay reaches every row in every step, embedding_update='rows' does not: leave it 0."
+            )
         if not self.learning_rate > 0:
             raise ConfigError(f"TrainingConfig.learning_rate={self.learning_rate}: it must be above 0.")
         if not 0 < self.lr_decay <= 1:
@@ -132,10 +137,15 @@ def settings(model: str, tier: str, overrides: Mapping[str, Any]) -> tuple[Any, 
                 f"of {', '.join(SECTIONS)}, for example training.learning_rate."
             )
         merged[section][name] = value
+    training = build(TrainingConfig, merged["training"], where="training")
+    if training.embedding_update == "rows" and tier in ("ft", "ts"):
+        raise ConfigError(
+            f"training.embedding_update='rows' in tier {tier}: LightGCN's gradient reaches every row; use 'dense'."
+        )
     return (
         build(config_class, merged["model"], where=f"model {model}"),
         build(EncoderConfig, merged["encoder"], where="encoder"),
-        build(TrainingConfig, merged["training"], where="training"),
+        training,
     )
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ctrnb.data.encode import Encoded
 from ctrnb.encoders import CTRNetwork
 from ctrnb.errors import RunError
-from ctrnb.evaluation.metrics import auc, logloss
+from ctrnb.evaluation.metrics import auc_on_device, logloss_on_device
 from ctrnb.training.config import TrainingConfig
 
 Progress = Callable[[int, float, float | None], None]  # epoch from 1, fraction of it done, best AUC so far
@@ -50,7 +50,12 @@ class Trainer:
     """A training in progress: a network, its optimizer and the training part, all on one device.
 
     The training part lies in memory as tensors; a batch is a slice of the epoch's permutation. No DataLoader: fetching
-    examples one by one and collating them takes longer than training on them.
+    examples one by one and collating them takes longer than training on them. No torch.compile either: its gain was
+    smaller than its start-up on runs of this length, and with one thread torch 2.13's compiled code crashed the process.
+
+    With ``embedding_update="rows"`` a step reads and writes the batch's rows of the ID table alone (torch's SparseAdam):
+    on large vocabularies a dense step costs more than the rest. That is another optimizer, not the same one made
+    faster: moments and the penalty of a row stand still while no batch has it.
 
     Args:
         precision: fp32, or bf16 for the rating function under autocast.
@@ -65,11 +70,26 @@ class Trainer:
         self.device = next(network.parameters()).device
         self.train = Batches(encoded, "train", self.device)
         self.weights = [weight for weight in network.parameters() if weight.numel()]
-        self.optimizer = torch.optim.AdamW(
-            self.weights, lr=config.learning_rate, betas=(config.beta1, config.beta2),
-            weight_decay=config.weight_decay, fused=True,
-        )  # fmt: skip
+        network.ids.sparse_gradient = config.embedding_update == "rows"
+        by_rows = [network.ids.table] if network.ids.sparse_gradient else []
+        dense = [weight for weight in self.weights if not (by_rows and weight is network.ids.table)]
+        common: dict[str, Any] = {"lr": config.learning_rate, "betas": (config.beta1, config.beta2)}
+        self.optimizers: list[torch.optim.Optimizer] = [
+            torch.optim.AdamW(dense, weight_decay=config.weight_decay, fused=True, **common)
+        ]
+        if by_rows:
+            self.optimizers.append(torch.optim.SparseAdam(by_rows, **common))
         self.penalties = penalised(network, config)
+
+    @property
+    def rate(self) -> float:
+        """The learning rate."""
+        return self.optimizers[0].param_groups[0]["lr"]
+
+    @rate.setter
+    def rate(self, value: float) -> None:
+        for group in (group for optimizer in self.optimizers for group in optimizer.param_groups):
+            group["lr"] = value
 
     def epoch(self, progress: Callable[[float], None] | None = None) -> Tensor:
         """Take one step a batch over the training part in random order; return each batch's mean loss."""
@@ -86,23 +106,33 @@ class Trainer:
 
     def step(self, user: Tensor, item: Tensor, label: Tensor) -> Tensor:
         """Take one step on a batch and return its mean loss, detached."""
-        self.optimizer.zero_grad(set_to_none=True)
+        for each in self.weights:
+            each.grad = None
         logits = self.network(user, item, bf16=self.precision == "bf16")
         loss = nn.functional.binary_cross_entropy_with_logits(logits, label.to(logits.dtype))
         loss.backward()
+        table = self.network.ids.table
+        if table.grad is not None and table.grad.is_sparse:
+            table.grad = table.grad.coalesce()  # each row once
         for weight, coefficient in self.penalties:  # the gradient of lambda ||w||^2 is 2 lambda w
-            weight.grad.add_(weight.detach(), alpha=2 * coefficient)
+            gradient: Tensor = weight.grad  # type: ignore[assignment]
+            if gradient.is_sparse:
+                gradient.values().add_(weight.detach()[gradient.indices()[0]], alpha=2 * coefficient)
+            else:
+                gradient.add_(weight.detach(), alpha=2 * coefficient)
         if self.config.grad_clip:
             self.clip()
-        self.optimizer.step()
+        for optimizer in self.optimizers:
+            optimizer.step()
         return loss.detach()
 
     def clip(self) -> None:
         """Scale the gradient down to the norm ``grad_clip``; on a CPU it is only touched where it is longer."""
-        gradients = [weight.grad for weight in self.weights if weight.grad is not None]
+        found = [weight.grad for weight in self.weights if weight.grad is not None]
+        gradients = [each.values() if each.is_sparse else each for each in found]
         norm = nn.utils.get_total_norm(gradients, foreach=True)
         if self.device.type != "cpu" or norm > self.config.grad_clip:
-            nn.utils.clip_grads_with_norm_(self.weights, self.config.grad_clip, norm, foreach=True)
+            torch._foreach_mul_(gradients, (self.config.grad_clip / (norm + 1e-6)).clamp(max=1.0))
 
 
 def fit(trainer: Trainer, encoded: Encoded, *, progress: Progress | None = None) -> Fit:
@@ -120,11 +150,10 @@ def fit(trainer: Trainer, encoded: Encoded, *, progress: Progress | None = None)
         losses = trainer.epoch(report)
         raise_unless_finite(losses, epoch)  # the first look at the losses: it waits for the device
         seconds = time.perf_counter() - start
-        rate = trainer.optimizer.param_groups[0]["lr"]
-        probability = predict(trainer.network, valid)
+        rate = trainer.rate
+        probability = probabilities(trainer.network, valid)
         going = tracker.goes_on(trainer.network, probability, valid, losses, rate, seconds)
-        for group in trainer.optimizer.param_groups:
-            group["lr"] = tracker.rate(rate)
+        trainer.rate = tracker.rate(rate)
     return tracker.result
 
 
@@ -137,18 +166,17 @@ class Tracker:
         self.best, self.stale = -np.inf, 0
 
     def goes_on(
-        self, network: CTRNetwork, probability: np.ndarray, valid: Batches, losses: Tensor, rate: float, seconds: float
+        self, network: CTRNetwork, probability: Tensor, valid: Batches, losses: Tensor, rate: float, seconds: float
     ) -> bool:
         """Record an epoch, keep the weights if it is the best so far, and return whether another one follows."""
-        label = valid.label.cpu().numpy()
-        valid_auc = auc(label, probability)
+        valid_auc = auc_on_device(valid.label, probability)
         history = self.result.history
         history.append(
             {
                 "epoch": len(history) + 1,
                 "train_loss": losses.mean().item(),
                 "valid_auc": valid_auc,
-                "valid_logloss": logloss(label, probability),
+                "valid_logloss": logloss_on_device(valid.label, probability),
                 "learning_rate": rate,
                 "seconds": seconds,
             }
@@ -183,8 +211,13 @@ def raise_unless_finite(losses: Tensor, epoch: int) -> None:
         )
 
 
-@torch.no_grad()
 def predict(network: CTRNetwork, batches: Batches) -> np.ndarray:
+    """Return :func:`probabilities` as a NumPy array."""
+    return probabilities(network, batches).cpu().numpy()
+
+
+@torch.no_grad()
+def probabilities(network: CTRNetwork, batches: Batches) -> Tensor:
     """Return click probabilities, float32 (interactions,), in fp32 and with one propagation for them all."""
     network.eval()
     nodes = network.ids.nodes()
@@ -192,4 +225,4 @@ def predict(network: CTRNetwork, batches: Batches) -> np.ndarray:
         network.model(network.embed(user, item, nodes))
         for user, item in zip(batches.user.split(EVALUATION_BATCH), batches.item.split(EVALUATION_BATCH), strict=True)
     ]
-    return torch.sigmoid(torch.cat(logits)).cpu().numpy()
+    return torch.sigmoid(torch.cat(logits))

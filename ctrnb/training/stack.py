@@ -18,7 +18,7 @@ from torch.func import functional_call, vmap
 from ctrnb.data.encode import Encoded
 from ctrnb.encoders import CTRNetwork
 from ctrnb.training.config import TrainingConfig
-from ctrnb.training.loop import Batches, Fit, Progress, Tracker, penalised, predict, raise_unless_finite
+from ctrnb.training.loop import Batches, Fit, Progress, Tracker, penalised, probabilities, raise_unless_finite
 
 EPSILON = 1e-8  # AdamW's, as torch's default
 
@@ -126,7 +126,9 @@ class Stack:
         for name, coefficient in self.penalties.items():
             gradients[name] = gradients[name] + 2 * coefficient * self.weights[name]
         if config.grad_clip:
-            norm = sum(g.flatten(start_dim=1).square().sum(dim=1) for g in gradients.values()).sqrt()
+            norm = (
+                torch.stack([g.flatten(start_dim=1).square().sum(dim=1) for g in gradients.values()]).sum(dim=0).sqrt()
+            )
             share = (config.grad_clip / (norm + 1e-6)).clamp(max=1.0)
             gradients = {name: g * along(share, g) for name, g in gradients.items()}
         self.steps += 1
@@ -187,7 +189,7 @@ def fit_stack(
         for place, number in enumerate(going):
             network = stack.run(place)
             rate = float(stack.rates[place])
-            if trackers[number].goes_on(network, predict(network, valid), valid, losses[place], rate, seconds):
+            if trackers[number].goes_on(network, probabilities(network, valid), valid, losses[place], rate, seconds):
                 remaining.append(place)
                 stack.rates[place] = trackers[number].rate(rate)
         network.train()

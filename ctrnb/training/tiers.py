@@ -27,6 +27,7 @@ import ctrnb
 from ctrnb.data.encode import Encoded
 from ctrnb.data.graph import training_graph
 from ctrnb.encoders import CTRNetwork, LightGCNEncoder, TableEncoder
+from ctrnb.errors import ConfigError
 from ctrnb.evaluation.groups import activity_groups, evaluate
 from ctrnb.models import make_model
 from ctrnb.training.config import (
@@ -99,7 +100,8 @@ def train_many(
 
     Args:
         stacked: whether runs not yet finished are trained as one (:mod:`ctrnb.training.stack`) or one after the other.
-            ``auto`` stacks on a GPU: a CPU is busy with one run already. Results agree up to rounding.
+            ``auto`` stacks on a GPU: a CPU is busy with one run already. Results agree up to rounding. Runs with
+            ``embedding_update="rows"`` are never stacked.
     """
     store = runs if isinstance(runs, RunStore) else RunStore(runs)
     overrides, base_overrides = dict(overrides or {}), dict(base_overrides or {})
@@ -124,7 +126,10 @@ def train_many(
     ]
     found = {job.specification.run_id: store.find(job.specification.run_id) for job in jobs}
     waiting = [job for job in jobs if found[job.specification.run_id] is None]
-    together = stacked == "yes" or (stacked == "auto" and place.type == "cuda" and len(waiting) > 1)
+    stackable = own[2].embedding_update == "dense"
+    if stacked == "yes" and not stackable:
+        raise ConfigError("stacked='yes' does not go with training.embedding_update='rows': use 'auto' or 'no'.")
+    together = stacked == "yes" or (stacked == "auto" and stackable and place.type == "cuda" and len(waiting) > 1)
     for batch in [waiting] if together and waiting else [[job] for job in waiting]:
         for result in run(encoded, batch, place, progress, together):
             store.save(result)

@@ -50,6 +50,19 @@ def test_the_hand_written_gradient_passes_gradcheck() -> None:
     assert torch.autograd.gradcheck(lambda table: encoder.nodes(), (encoder.table,))
 
 
+@pytest.mark.parametrize("layers", [0, 1, 3])
+def test_the_folded_operator_equals_the_sparse_products_gradients_too(layers: int, monkeypatch) -> None:
+    encoder = LightGCNEncoder(random_graph(layers), 5, layers=layers)
+    sparse = encoder.nodes_of(torch.stack([encoder.table, 2 * encoder.table]))
+    weight = torch.randn_like(sparse)
+    (gradient,) = torch.autograd.grad((sparse * weight).sum(), encoder.table)
+    monkeypatch.setattr(LightGCNEncoder, "folds", lambda self: True)
+    folded = encoder.nodes_of(torch.stack([encoder.table, 2 * encoder.table]))
+    assert torch.allclose(folded, sparse, atol=1e-6)
+    assert torch.allclose(torch.autograd.grad((folded * weight).sum(), encoder.table)[0], gradient, atol=1e-5)
+    assert "folded" not in encoder.state_dict()
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10_000), st.integers(0, 3))
 def test_propagation_is_linear_and_self_adjoint(seed: int, layers: int) -> None:

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
@@ -7,9 +8,25 @@ from sklearn.metrics import log_loss, roc_auc_score
 
 from ctrnb.errors import ConfigError, MetricError
 from ctrnb.evaluation import activity_groups, auc, evaluate, group_thresholds, logloss, mci, variance_lmh
+from ctrnb.evaluation.metrics import auc_on_device, logloss_on_device
 from ctrnb.evaluation.statistics import bootstrap_users, delong, paired_t
 
 EXAMPLES = st.lists(st.tuples(st.integers(0, 1), st.integers(-3, 3)), min_size=2, max_size=60)
+
+
+@given(EXAMPLES)
+def test_metrics_on_a_device_equal_those_in_numpy(examples: list[tuple[int, int]]) -> None:
+    label, score = (np.array(column) for column in zip(*examples, strict=True))
+    labels, scores = torch.from_numpy(label), torch.from_numpy(score / 7).float()
+    probability = torch.sigmoid(scores)
+    assert logloss_on_device(labels, probability) == pytest.approx(logloss(label, probability.numpy()), rel=1e-12)
+    if label.min() == label.max():
+        with pytest.raises(MetricError, match="clicks"):
+            auc_on_device(labels, scores)
+    else:
+        assert auc_on_device(labels, scores) == auc(label, scores.numpy())
+        with pytest.raises(MetricError, match="finite"):
+            auc_on_device(labels, scores.where(scores != scores[0], torch.nan))
 
 
 @given(EXAMPLES)

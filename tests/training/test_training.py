@@ -13,8 +13,8 @@ from ctrnb.models import MODELS
 from ctrnb.training import TIERS, RunStore, train
 from ctrnb.training.config import Specification, automatic_batch_size, settings
 from ctrnb.training.device import pick_device
-from ctrnb.training.loop import Batches, predict, raise_unless_finite
-from ctrnb.training.tiers import build_network
+from ctrnb.training.loop import Batches, Trainer, predict, raise_unless_finite
+from ctrnb.training.tiers import build_network, train_many
 
 FAST = {"training.epochs": 2, "training.batch_size": 256, "training.precision": "fp32"}
 
@@ -181,3 +181,56 @@ def test_automatic_batches(interactions: int, size: int) -> None:
 def test_positive_edges_are_a_subset_of_observed_ones(small) -> None:
     observed, positive = (training_graph(small, edges) for edges in ("observed", "positive"))
     assert len(positive.user) == small.label[small.rows("train")].sum() < len(observed.user)
+
+
+def engine(small, **training) -> Trainer:
+    own = settings("dcnv2", "base", FAST | {"model.dropout": 0.0} | {f"training.{k}": v for k, v in training.items()})
+    torch.manual_seed(0)
+    network = build_network(small, Specification("s", "f", "dcnv2", "base", 0, *own))
+    return Trainer(network, small, own[2], precision="fp32", generator=torch.Generator().manual_seed(0))
+
+
+def test_updates_by_rows_move_the_batch_alone(small) -> None:
+    """SparseAdam's first step by hand: rows of the batch move by rate * g / (|g| + eps), eps = 1e-8 / sqrt(1 - beta2)."""
+    trained = engine(small, embedding_update="rows", l2_embedding=1e-3, grad_clip=0.0)
+    network, table, batch = trained.network.train(), trained.network.ids.table, trained.train
+    user, item, label = batch.user[:64], batch.item[:64], batch.label[:64]
+    logits = network(user, item, network.ids.nodes())  # nodes given: the gradient is dense
+    (gradient,) = torch.autograd.grad(
+        torch.nn.functional.binary_cross_entropy_with_logits(logits, label.to(logits.dtype)), table
+    )
+    used = (gradient != 0).any(dim=1)
+    gradient = (gradient + 2e-3 * table.detach()) * used[:, None]
+    expected = table.detach() - trained.rate * gradient / (gradient.abs() + 1e-8 / 0.001**0.5)
+    trained.step(user, item, label)
+    assert torch.allclose(table, expected, atol=1e-6)
+    assert 0 < used.sum() <= 128 < len(table)
+
+
+@pytest.mark.parametrize("update", ["dense", "rows"])
+def test_a_long_gradient_is_cut_to_its_limit(small, update: str) -> None:
+    trained = engine(small, embedding_update=update, grad_clip=1e-3)
+    trained.network.train()
+    trained.step(trained.train.user[:64], trained.train.item[:64], trained.train.label[:64])
+    gradients = [weight.grad.to_dense() for weight in trained.weights if weight.grad is not None]
+    assert sum(each.square().sum() for each in gradients).sqrt().item() == pytest.approx(1e-3, rel=1e-2)
+
+
+def test_updates_by_rows_learn_as_well_as_dense_ones(small) -> None:
+    options = {"training.precision": "fp32", "training.batch_size": 256}
+    dense, rows = (
+        train(small, "dcnv2", "base", seed=0, overrides=options | {"training.embedding_update": each}).row["auc"]
+        for each in ("dense", "rows")
+    )
+    assert abs(dense - rows) < 0.03
+
+
+def test_what_updates_by_rows_cannot_do_is_refused(small) -> None:
+    with pytest.raises(ConfigError, match="every row"):
+        settings("dcnv2", "ts", {"training.embedding_update": "rows"})
+    with pytest.raises(ConfigError, match="weight_decay"):
+        settings("dcnv2", "base", {"training.embedding_update": "rows", "training.weight_decay": 0.1})
+    with pytest.raises(ConfigError, match="stacked"):
+        train_many(
+            small, "dcnv2", "base", seeds=[0], stacked="yes", overrides=FAST | {"training.embedding_update": "rows"}
+        )

@@ -1,0 +1,223 @@
+"""Base, control and FT of one model, trained within a budget of minutes: as a study that grows seed by seed.
+
+Settings are searched with the first seed by validation AUC (Base: its embedding penalty; FT and the control, with as many
+tries each: learning rate and penalty), so that message passing is not credited with what a better penalty gives. Where the
+budget does not allow for that, the shipped settings are taken, then fewer epochs; the trial says so. Each further round
+trains a few more seeds, and starts only if the last one's time fits into what is left. TS comes last.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ctrnb.data import Encoded
+from ctrnb.errors import ConfigError, RunError
+from ctrnb.study.changes import Runs
+from ctrnb.study.description import Budget, Cell, Study
+from ctrnb.study.estimate import UNKNOWN_EPOCHS, probe
+from ctrnb.study.plan import Group, Split, Training, sizes, steps
+from ctrnb.study.progress import Lines
+from ctrnb.study.sweep import Engine, Observer, Splits, Sweep
+from ctrnb.training import RunResult, RunStore
+from ctrnb.training.config import settings
+
+TIERS = ("base", "control", "ft")
+PENALTIES = [1e-5, 3e-5, 1e-4]
+TUNING = {"training": {"learning_rate": [3e-4, 1e-3], "l2_embedding": [1e-5, 1e-4]}}
+GRID = {
+    "base": {"training": {"l2_embedding": PENALTIES}},
+    "ft": TUNING,
+    "control": TUNING,
+    "ts": {"training": {"l2_embedding": PENALTIES}},
+}
+SHARE = 0.85  # of the budget that trainings may take; the rest is for reading data and for the intervals
+CAUTION = 1.3  # a round is taken to last this much longer than the one before
+FEWEST_EPOCHS = 2
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be tried.
+
+    Attributes:
+        minutes: the budget, of wall time.
+        seeds: most seeds of the training.
+        epochs: most epochs of a training; None for the shipped number.
+        ts: whether training from scratch may be tried too, budget allowing.
+        search: whether settings may be searched, budget allowing.
+    """
+
+    dataset: str
+    model: str
+    k: int = 3
+    minutes: float = 8.0
+    seeds: int = 5
+    epochs: int | None = None
+    ts: bool = True
+    search: bool = True
+
+    def __post_init__(self) -> None:
+        if not self.minutes > 0:
+            raise ConfigError(f"budget={self.minutes} minutes: it must be above 0.")
+        if self.seeds < 1:
+            raise ConfigError(f"seeds={self.seeds}: at least 1 is needed.")
+        limit = {} if self.epochs is None else {"training.epochs": self.epochs}
+        settings(self.model, "base", limit)  # a wrong model or number ends here
+
+    def study(self, seeds: int, *, searched: bool, epochs: int, tiers: tuple[str, ...] = TIERS) -> Study:
+        """Return the trial with this many seeds as a study."""
+        cell = Cell((self.dataset,), (self.k,), (self.model,), tiers, tuple(range(seeds)))
+        fixed = {"training": {"precision": "fp32", "epochs": epochs}}
+        return Study("advise", (cell,), fixed=fixed, grid={"any": GRID} if searched else {})
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What was trained.
+
+    Attributes:
+        runs: the finished trainings by tier and seed; a seed has Base, control and FT.
+        searched: whether settings were searched; else they are the shipped ones.
+        epochs: most epochs that a training was allowed.
+        chosen: settings of each tier that the search chose.
+        seconds: wall time of all this.
+    """
+
+    request: Request
+    encoded: Encoded
+    runs: Runs
+    searched: bool
+    epochs: int
+    chosen: dict[str, dict[str, Any]]
+    trainings: int
+    seconds: float
+
+    @property
+    def seeds(self) -> int:
+        """How many seeds were trained."""
+        return len({number for _, number in self.runs})
+
+
+def try_tiers(
+    request: Request,
+    engine: Engine,
+    store: RunStore,
+    *,
+    data_dir: Path | None = None,
+    device: str = "auto",
+    observer: Observer | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Trial:
+    """Train within the budget and return what has finished.
+
+    Raises:
+        ConfigError: the budget is too small for one training of each tier; it says how much is needed.
+        RunError: a training failed, or the budget ended before the first seed was through.
+        DataError: the dataset is missing or malformed.
+    """
+    begun = clock()
+    ends = begun + 60 * SHARE * request.minutes
+    splits = Splits(data_dir)
+    encoded = splits.encoded(Split(request.dataset, request.k, False, 0))
+    epoch_seconds = probed(request, encoded, device)
+    searched, epochs = planned(request, epoch_seconds, engine.slots, ends - clock())
+    one = max(epoch_seconds.values()) * min(epochs, UNKNOWN_EPOCHS)  # the longest training expected
+
+    def swept(seeds: int, tiers: tuple[str, ...] = TIERS) -> Sweep:
+        study = request.study(seeds, searched=searched, epochs=epochs, tiers=tiers)
+        hours = max(ends - clock() - one, 1e-3) / 3600
+        state = Sweep(replace(study, budget=Budget(hours=hours)), store, device=device)
+        state.splits, state.observer = splits, observer or Observer()
+        if isinstance(observer, Lines):
+            observer.total = state.total()
+        state.run(engine)
+        return state
+
+    seeds, begin = min(engine.slots, request.seeds), clock()
+    state = swept(seeds)
+    took = longest_chain(state, seeds)
+    while seeds < request.seeds and clock() + CAUTION * took < ends:
+        seeds = min(seeds + engine.slots, request.seeds)
+        state = swept(seeds)
+    extra = (len(PENALTIES) - 1 if searched else 0) + seeds
+    if (
+        request.ts
+        and clock() + CAUTION * extra * epoch_seconds["ft"] * min(epochs, UNKNOWN_EPOCHS) / engine.slots < ends
+    ):
+        state = swept(seeds, (*TIERS, "ts"))
+    return finished(request, encoded, state, searched, epochs, clock() - begin)
+
+
+def probed(request: Request, encoded: Encoded, device: str) -> dict[str, float]:
+    """Return the seconds of an epoch with the table and with LightGCN."""
+    split, found = Split(request.dataset, request.k, False, 0), {}
+    for tier in ("base", "ft"):
+        training = Training(split, request.model, tier, 0, (("training.precision", "fp32"),))
+        found[tier] = probe(encoded, training, device=device).seconds * len(encoded.rows("train"))
+    return found
+
+
+def planned(request: Request, epoch_seconds: dict[str, float], slots: int, seconds: float) -> tuple[bool, int]:
+    """Return whether settings are searched and how many epochs a training may take, so that one seed fits into ``seconds``.
+
+    Raises:
+        ConfigError: not even :data:`FEWEST_EPOCHS` epochs of each tier fit.
+    """
+    shipped = settings(request.model, "base", {})[2].epochs
+    epochs = shipped if request.epochs is None else request.epochs
+    each = {"base": epoch_seconds["base"], "control": epoch_seconds["base"], "ft": epoch_seconds["ft"]}
+    expected = min(epochs, UNKNOWN_EPOCHS)
+    group = Group(request.dataset, request.k, False, request.model, TIERS, ((0, 0),))
+    counts = sizes(request.study(1, searched=True, epochs=epochs), group)
+    if request.search and sum(counts[tier] * cost for tier, cost in each.items()) * expected / slots <= seconds:
+        return True, epochs
+    one_epoch = sum(each.values())  # of a seed, whose tiers wait for one another
+    allowed = int(seconds / one_epoch)
+    if allowed < min(FEWEST_EPOCHS, epochs):
+        needed = FEWEST_EPOCHS * one_epoch / (60 * SHARE) + request.minutes - seconds / (60 * SHARE)
+        raise ConfigError(
+            f"a budget of {request.minutes:g} minutes is too small: {FEWEST_EPOCHS} epochs of Base, control and FT on "
+            f"{request.dataset} need about {needed:.1f}. Raise --budget, or thin the data by a larger --k."
+        )
+    return False, min(epochs, allowed)
+
+
+def longest_chain(state: Sweep, seeds: int) -> float:
+    """Return the seconds that the slowest seed's Base, FT and control took: a round's time, as seeds go in parallel."""
+    seconds: dict[int, float] = {}
+    for step in finals(state):
+        row = state.result(step.training).row  # type: ignore[union-attr]
+        number = step.training.seed
+        seconds[number] = seconds.get(number, 0.0) + row["seconds_per_epoch"] * row["epochs"]
+    return max(seconds.values(), default=0.0)
+
+
+def finals(state: Sweep) -> list:
+    """Return the finished trainings of the best configurations."""
+    found = steps(state.study, state.groups[0], state.known)
+    return [step for step in found if step.stage == "final" and state.known.get(step.training) is not None]
+
+
+def finished(request: Request, encoded: Encoded, state: Sweep, searched: bool, epochs: int, seconds: float) -> Trial:
+    """Return the trial that a sweep has come to: seeds that have all three tiers, TS where every such seed has it.
+
+    Raises:
+        RunError: no seed has them.
+    """
+    runs: dict[tuple[str, int], RunResult] = {}
+    chosen: dict[str, dict[str, Any]] = {}
+    for step in finals(state):
+        result = state.result(step.training)
+        if result is not None:
+            runs[step.training.tier, step.training.seed] = result
+        chosen[step.training.tier] = dict(step.candidate)
+    whole = [seed for seed in range(request.seeds) if all((tier, seed) in runs for tier in TIERS)]
+    if not whole:
+        reason = next(iter(state.failures.values()), "the budget ended first: raise --budget")
+        raise RunError(f"{request.dataset}: no seed has Base, control and FT: {reason}.")
+    tiers = (*TIERS, "ts") if all(("ts", seed) in runs for seed in whole) else TIERS
+    kept = {(tier, seed): runs[tier, seed] for tier in tiers for seed in whole}
+    count = sum(score is not None for score in state.known.values())
+    return Trial(request, encoded, kept, searched, epochs, {t: chosen[t] for t in tiers}, count, seconds)

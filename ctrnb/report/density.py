@@ -1,0 +1,169 @@
+"""The chapter on density: its arms, each from a ledger under ``book/results/density`` where that was measured.
+
+The studies of the same names are under ``book/studies/density``. The arm of real datasets takes every other ledger.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ctrnb.analysis.density import FEWEST, Fit, dose_response, effects_of, proportional_p, statement, trend
+from ctrnb.data.variant import split_variant
+from ctrnb.errors import MetricError
+from ctrnb.report.measured import all_changes, measured, measured_changes, provenance, results_folder, sources
+
+__all__ = [
+    "FEWEST",
+    "Arm",
+    "coefficients",
+    "drawn",
+    "effects_table",
+    "measured_arms",
+    "slopes",
+    "synthetic_arm",
+    "trend",
+]
+
+COMPARISONS = (("ft", "control"), ("ft", "base"), ("ts", "control"), ("ts", "base"))
+NAMES = {"ft": "FT", "ts": "TS", "base": "Base", "control": "control"}
+UNITS = {"density": "density", "per_user": "ratings a user"}
+THINNED, CORES, SYNTHETIC, REAL = "thinned", "cores", "synthetic", "real"
+TITLES = {
+    THINNED: "global density alone ({})",
+    CORES: "local density at one size ({})",
+    SYNTHETIC: "synthetic ratings, density set apart",
+    REAL: "real datasets as they are",
+}
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One experiment: its changes, the dose that it moves, and where it was measured."""
+
+    title: str
+    changes: pd.DataFrame
+    source: str
+    dose: str = "density"
+    covariates: tuple[str, ...] = ()
+    by: tuple[str, ...] = ("dataset", "k")
+
+    def effects(self, tier: str = "ft", reference: str = "control") -> pd.DataFrame:
+        """Return the arm's effects, a row a dataset (and k): means over models, with the settings of variants as columns.
+
+        Models share test users and data, so the mean of their standard errors stands for that of their mean.
+        """
+        rows = effects_of(self.changes, tier, reference)
+        numbers = {name: "mean" for name in ("density", "per_user", "change", "se", "low", "high")}
+        found = rows.groupby(list(self.by), sort=False, as_index=False).agg(numbers | {"model": "nunique"})
+        settings = pd.DataFrame([split_variant(str(name))[1] for name in found["dataset"]], index=found.index)
+        return found.join(settings.apply(pd.to_numeric).drop(columns="density", errors="ignore"))
+
+    def fit(self, tier: str = "ft", reference: str = "control") -> Fit | None:
+        """Return the dose-response of one comparison, or None where too little was measured."""
+        try:
+            return dose_response(self.effects(tier, reference), self.dose, self.covariates)
+        except MetricError:  # too few points for so many coefficients
+            return None
+
+    def statement(self) -> str:
+        """Return what FT's gain over the control does with the dose."""
+        return statement(self.title[0].upper() + self.title[1:], self.fit(), self.dose, UNITS[self.dose])
+
+
+def synthetic_arm(changes: pd.DataFrame, source: str, title: str = TITLES[SYNTHETIC]) -> Arm:
+    """Return an arm of synthetic ratings; the settings that its datasets differ in, besides density, are covariates."""
+    settings = pd.DataFrame([split_variant(str(name))[1] for name in changes["dataset"].unique()])
+    differing = [name for name in ("signal", "users") if name in settings and settings[name].nunique() > 1]
+    return Arm(title, changes, source, covariates=tuple(differing))
+
+
+def measured_arms() -> Iterator[Arm]:
+    """Yield the arms that were measured: thinned and cores of each dataset, synthetic, real."""
+    folder = results_folder() / "density"
+    for name, dose in ((THINNED, "density"), (CORES, "per_user")):
+        changes = measured_changes(name, folder)
+        if changes is None:
+            continue
+        source = source_of(measured(name, folder))
+        of = changes["dataset"].map(lambda text: split_variant(str(text))[0])
+        for dataset, part in changes.groupby(of, sort=False):
+            yield Arm(TITLES[name].format(dataset), part, source, dose)
+    changes = measured_changes(SYNTHETIC, folder)
+    if changes is not None:
+        yield synthetic_arm(changes, source_of(measured(SYNTHETIC, folder)))
+    real = all_changes()
+    real = real[~real.get("drop_middle", pd.Series(False, real.index)).astype(bool)]
+    if len(real) and len(effects_of(real)):
+        yield Arm(TITLES[REAL], real, sources(real), by=("dataset",))
+
+
+def slopes(arm: Arm) -> pd.DataFrame:
+    """Return the dose-response of each comparison to read: slope with its interval, trend, what is explained and left over."""
+    rows = []
+    for tier, reference in COMPARISONS:
+        fit = arm.fit(tier, reference)
+        if fit is None:
+            continue
+        slope = fit.coefficient(f"tenfold {arm.dose}")
+        mark = {"rises": "▲", "falls": "▼"}.get(trend(fit, arm.dose), "=")
+        effects = arm.effects(tier, reference)
+        rows.append(
+            {
+                "change": f"{NAMES[tier]} to {NAMES[reference]}",
+                f"points for a tenfold {UNITS[arm.dose]}": f"{slope['value']:+.2f} ({slope['low']:+.2f} to {slope['high']:+.2f})",
+                "trend": f"{mark} {trend(fit, arm.dose)}",
+                "explained": "" if mark == "=" or pd.isna(fit.explained) else f"{100 * fit.explained:.0f} %",
+                "left over, points": f"{fit.tau:.2f}",
+                "proportional to density?": "rejected" if proportional_p(effects) < 0.05 else "not rejected",
+            }
+        )
+    return pd.DataFrame(rows).set_index("change") if rows else pd.DataFrame()
+
+
+def coefficients(fit: Fit) -> pd.DataFrame:
+    """Return every coefficient of a fit to read, in points with its 95 % interval."""
+    shown = [f"{row.value:+.2f} ({row.low:+.2f} to {row.high:+.2f})" for row in fit.terms.itertuples()]
+    return pd.DataFrame({"term": fit.terms["term"], "points (95 % interval)": shown}).set_index("term")
+
+
+def effects_table(arm: Arm) -> pd.DataFrame:
+    """Return FT's changes to the control and to Base on each dataset of an arm, to read."""
+    shown = arm.effects("ft", "control")
+    table = pd.DataFrame({"dataset": [split_variant(str(name))[0] for name in shown["dataset"]]})
+    for name in ("k", "thin", "interactions", "users", "items", "signal"):
+        if name in shown and (shown[name].nunique() > 1 or name == "k"):
+            table[name] = shown[name].to_numpy()
+    table["training density, %"] = [f"{value:.2g}" for value in shown["density"]]
+    table["ratings a user"] = [f"{value:.3g}" for value in shown["per_user"]]
+    for reference in ("control", "base"):
+        rows = shown[list(arm.by)].merge(arm.effects("ft", reference), on=list(arm.by), how="left")
+        table[f"FT to {NAMES[reference]}, points"] = [
+            f"{sign(row.low, row.high)} {100 * row.change:+.2f} ({100 * row.low:+.2f} to {100 * row.high:+.2f})"
+            for row in rows.itertuples()
+        ]
+    return table.set_index("dataset")
+
+
+def source_of(rows: pd.DataFrame) -> str:
+    """Return a caption's account of rows whose datasets are variants: each dataset named once."""
+    return provenance(rows.assign(dataset=[split_variant(str(name))[0] for name in rows["dataset"]]))
+
+
+def sign(low: float, high: float) -> str:
+    """Return ▲, ▼ or = by what an interval says."""
+    return "▲" if low > 0 else "▼" if high < 0 else "="
+
+
+def drawn(arm: Arm) -> dict:
+    """Return what :func:`ctrnb.plots.dose_response` draws of an arm: effects, dose, label, title, hue and the fitted line."""
+    effects, fit = arm.effects(), arm.fit()
+    hue = next((name for name in arm.covariates if name in effects), None)
+    line = None
+    if fit is not None:
+        x = np.geomspace(effects[arm.dose].min(), effects[arm.dose].max(), 60)
+        held = [np.full(60, effects[name].mean()) for name in arm.covariates]
+        line = (x, *fit.line(np.column_stack([np.ones(60), np.log10(x), *held])))
+    label = "density of the training ratings, %" if arm.dose == "density" else "training ratings a user"
+    return {"effects": effects, "dose": arm.dose, "label": label, "title": "FT to control", "hue": hue, "line": line}

@@ -1,0 +1,297 @@
+"""The chapter on whom message passing serves: effects by activity, neighbourhood and field, beside the paper's Table 4.
+
+Groups need every test prediction, which a ledger does not keep. ``python -m ctrnb.report.groups STUDY --runs RUNS`` takes the
+finished runs of a study and writes what the chapter shows to ``book/results/groups``:
+
+    NAME-effects.csv    one row a dataset, model, grouping, metric, group and comparison
+    NAME-spreads.csv    Var(L,M,H) by grouping, metric and tier
+    NAME-targets.csv    whether the group served worst changes by more than the others
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import pandas as pd
+import typer
+
+from ctrnb import paper
+from ctrnb.analysis.groups import (
+    EVERYONE,
+    TERTILES,
+    Grouping,
+    by_activity,
+    by_field,
+    by_neighbourhood,
+    draws_by_group,
+    effects,
+    spreads,
+    targeting,
+)
+from ctrnb.data import Encoded
+from ctrnb.evaluation.groups import group_thresholds
+from ctrnb.models import DISPLAY
+from ctrnb.report.beside import PAPER_NAMES
+from ctrnb.report.measured import results_folder
+from ctrnb.study.changes import LEVEL, Runs
+from ctrnb.study.description import read_study
+from ctrnb.study.ledger import TIER_NAMES, finished, write_table
+from ctrnb.study.sweep import Sweep
+from ctrnb.theory.effort import efforts
+from ctrnb.training import RunStore, train
+
+KINDS = ("effects", "spreads", "targets")
+COMPARISONS = (("control", "base"), ("ft", "base"), ("ft", "control"), ("ts", "base"), ("ts", "control"))
+MARKS = {"improved": "▲", "worse": "▼", "narrower": "▲", "wider": "▼", "more": "▲", "less": "▼"}
+
+
+def groupings(
+    encoded: Encoded, users: pd.DataFrame, *, quantiles: Sequence[float] = TERTILES, fields: Iterable[str] = ()
+) -> list[Grouping]:
+    """Return users by activity, by neighbourhood, and by each of the fields.
+
+    Raises:
+        ConfigError: there is no such field, or quantiles that are not two increasing numbers between 0 and 1.
+    """
+    return [
+        by_activity(encoded, quantiles), by_neighbourhood(encoded, quantiles),
+        *(by_field(encoded, users, name) for name in fields),
+    ]  # fmt: skip
+
+
+def thresholds(encoded: Encoded, quantiles: Sequence[float] = TERTILES) -> str:
+    """Return which training interactions bound the activity groups, in words."""
+    low, mid = group_thresholds(encoded.train_degree_user, quantiles)
+    return f"low: up to {low:g}; mid: above {low:g}, up to {mid:g}; high: above {mid:g} training interactions"
+
+
+def runs_of(
+    encoded: Encoded, model: str, tiers: Sequence[str], seeds: Sequence[int], *, runs: Path, epochs: int
+) -> Runs:
+    """Return trainings of one model by tier and number of the seed; a finished one is not repeated."""
+    limit, store = {"training.epochs": epochs}, RunStore(runs)
+    return {
+        (tier, number): train(
+            encoded, model, tier, seed=seed, runs=store, device="auto", overrides=limit, base_overrides=limit
+        )
+        for tier in tiers
+        for number, seed in enumerate(seeds)
+    }
+
+
+def breakdown(
+    runs: Runs, encoded: Encoded, parts: Sequence[Grouping], *, repeats: int
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Return effects, spreads and targets of one model's runs for every grouping, in a column ``grouping``.
+
+    Within a grouping, intervals of its groups are widened for their number.
+    """
+    tiers = [tier for tier in TIER_NAMES if any(tier == each for each, _ in runs)]
+    comparisons = [pair for pair in COMPARISONS if set(pair) <= set(tiers)]
+    found: tuple[list, list, list] = ([], [], [])
+    for grouping in parts:
+        draws = draws_by_group(runs, encoded, grouping, repeats=repeats)
+        own = effects(draws, grouping, comparisons, level=LEVEL / len(grouping.labels))
+        whole = effects(draws, Grouping(grouping.name, (), grouping.code), comparisons)
+        tables = (
+            pd.concat([whole, own[own["group"] != EVERYONE]], ignore_index=True),
+            spreads(draws, grouping, tiers),
+            targeting(draws, grouping, comparisons),
+        )
+        for rows, table in zip(found, tables, strict=True):
+            rows.append(table.assign(grouping=grouping.name))
+    effect, spread, target = (pd.concat(rows, ignore_index=True) for rows in found)
+    return effect, spread, target
+
+
+def breakdowns(by_model: dict[str, Runs], encoded: Encoded, parts: Sequence[Grouping], *, repeats: int = 100, **place: Any) -> list[pd.DataFrame]:  # fmt: skip
+    """Return :func:`breakdown` of several models, one table a kind, with columns model, model_name and those of ``place``."""
+    found = [
+        [table.assign(model=model, model_name=DISPLAY[model], **place) for table in breakdown(runs, encoded, parts, repeats=repeats)]
+        for model, runs in by_model.items()
+    ]  # fmt: skip
+    return [pd.concat(tables, ignore_index=True) for tables in zip(*found, strict=True)]
+
+
+def of_study(path: Path, runs: Path, *, fields: Sequence[str] = (), data_dir: Path | None = None, repeats: int = 100) -> list[pd.DataFrame]:  # fmt: skip
+    """Return the breakdowns of a study's finished runs on each dataset and k; fields that a dataset lacks are passed over."""
+    sweep = Sweep(read_study(path), RunStore(runs), data_dir=data_dir)
+    sweep.open_steps()
+    found = []
+    for group in sweep.groups:
+        final = [(step.training, run) for step, run in finished(sweep, group) if step.stage == "final"]
+        whole = [
+            draw for draw in group.draws if sum(draw == (t.split.seed, t.seed) for t, _ in final) == len(group.tiers)
+        ]
+        if not whole or len({split for split, _ in whole}) > 1:
+            continue
+        kept = {
+            (t.tier, whole.index((t.split.seed, t.seed))): run for t, run in final if (t.split.seed, t.seed) in whole
+        }
+        split = group.training(whole[0], "base", ()).split
+        encoded, users = sweep.splits.encoded(split), sweep.splits.curated(split).users
+        parts = groupings(encoded, users, fields=[name for name in fields if name in users])
+        place = {"dataset": encoded.name, "k": group.k, "drop_middle": group.drop_middle}
+        found.append(breakdowns({group.model: kept}, encoded, parts, repeats=repeats, **place))
+    return [pd.concat(tables, ignore_index=True) for tables in zip(*found, strict=True)]
+
+
+def measured_breakdowns(name: str, folder: Path | None = None) -> list[pd.DataFrame] | None:
+    """Return the breakdowns of a study that were kept, or None."""
+    paths = [results_folder(folder) / "groups" / f"{name}-{kind}.csv" for kind in KINDS]
+    return [pd.read_csv(path) for path in paths] if all(path.is_file() for path in paths) else None
+
+
+def groups_table(effect: pd.DataFrame, grouping: str, metric: str = "auc", tier: str = "ft") -> pd.DataFrame:
+    """Return one row a model and group to read: Base's metric, and the tier's change to Base in points, percent and MCI."""
+    rows = effect[(effect["grouping"] == grouping) & (effect["metric"] == metric)]
+    rows = rows[(rows["tier"] == tier) & (rows["reference"] == "base")]
+    interval = "{:+.2f} ({:+.2f} to {:+.2f})".format
+    table = pd.DataFrame(
+        {
+            "model": rows["model_name"],
+            "group": rows["group"],
+            "Base": rows["reference_value"].map("{:.4f}".format),
+            f"{TIER_NAMES[tier]} to Base, points": [
+                f"{MARKS.get(row.verdict, '=')} {interval(*(100 * x for x in (row.change, row.change_low, row.change_high)))}"
+                for row in rows.itertuples()
+            ],
+            "in %": rows["change_percent"].map("{:+.2f}".format),
+            "MCI, hundredths": [
+                interval(*(100 * x for x in (row.mci, row.mci_low, row.mci_high))) for row in rows.itertuples()
+            ],
+        }
+    )
+    return table.set_index(["model", "group"])
+
+
+def spreads_table(spread: pd.DataFrame, grouping: str) -> pd.DataFrame:
+    """Return Var(L,M,H) by model and tier to read, of the groups' AUC and of their users' own AUC, with the change to Base."""
+    rows = spread[spread["grouping"] == grouping].sort_values("metric", kind="stable")
+    table = pd.DataFrame(
+        {
+            "model": rows["model_name"],
+            "tier": rows["tier"].map(TIER_NAMES),
+            "of": rows["metric"].map({"auc": "group AUC", "user_auc": "mean own AUC"}),
+            "variance, points²": [f"{r.variance:.2f} ({r.low:.2f} to {r.high:.2f})" for r in rows.itertuples()],
+            "change to Base": [
+                "" if r.tier == "base" else f"{MARKS.get(r.verdict, '=')} {r.change:+.2f} ({r.change_low:+.2f} to {r.change_high:+.2f}), {r.verdict}"
+                for r in rows.itertuples()
+            ],
+        }
+    )  # fmt: skip
+    return table.set_index(["of", "model", "tier"])
+
+
+def targets_table(target: pd.DataFrame, tier: str = "ft") -> pd.DataFrame:
+    """Return, by grouping and model, how the tier's change for the group served worst differs from the others' mean."""
+    rows = target[(target["metric"] == "auc") & (target["tier"] == tier) & (target["reference"] == "base")]
+    columns = {"grouping": rows["grouping"], "model": rows["model_name"], "served worst": rows["underserved"]}
+    for name, label, scale in (("change", "points", 100), ("change_percent", "%", 1), ("mci", "MCI, hundredths", 100)):
+        columns[f"excess, {label}"] = [
+            f"{MARKS.get(said, '=')} {scale * value:+.2f} ({scale * low:+.2f} to {scale * high:+.2f})"
+            for value, low, high, said in zip(
+                *(rows[each] for each in (name, f"{name}_low", f"{name}_high", f"{name}_verdict")), strict=True
+            )
+        ]
+    return pd.DataFrame(columns).set_index(["grouping", "model"])
+
+
+def spread_said(spread: pd.DataFrame, tier: str = "ft", grouping: str = "activity") -> str:
+    """Return in how many models a tier narrows the gap between the groups, in words."""
+    rows = spread[(spread["grouping"] == grouping) & (spread["metric"] == "auc") & (spread["tier"] == tier)]
+    counts = rows["verdict"].value_counts()
+    narrower, wider = int(counts.get("narrower", 0)), int(counts.get("wider", 0))
+    return (
+        f"{TIER_NAMES[tier]} narrows Var(L,M,H) beyond chance in {narrower} of {models(len(rows))}, widens it in {wider}, and "
+        f"in {len(rows) - narrower - wider} the change is within chance{each_model(rows, 'change', 1)}"
+    )
+
+
+def target_said(target: pd.DataFrame, tier: str = "ft", grouping: str = "activity") -> str:
+    """Return in how many models the group served worst gains most beyond chance, by AUC and by MCI, in words."""
+    rows = target[(target["grouping"] == grouping) & (target["metric"] == "auc") & (target["tier"] == tier)]
+    rows = rows[rows["reference"] == "base"]
+    more, less = (
+        {name: int((rows[f"{name}_verdict"] == said).sum()) for name in ("change", "mci")} for said in ("more", "less")
+    )
+    return (
+        f"the group that Base serves worst gains more than the others beyond chance in {more['change']} of {models(len(rows))} "
+        f"by AUC and in {more['mci']} by MCI, and less in {less['change']} and {less['mci']}"
+        f"{each_model(rows, 'change', 100)}"
+    )
+
+
+def models(count: int) -> str:
+    return f"{count} model{'s' if count != 1 else ''}"
+
+
+def each_model(rows: pd.DataFrame, column: str, scale: float, most: int = 2) -> str:
+    """Return a number of each model with its interval, in brackets; empty for more than ``most`` models."""
+    if len(rows) > most:
+        return ""
+    values = (
+        f"{row['model_name']} {scale * row[column]:+.2f}, 95 % interval {scale * row[f'{column}_low']:+.2f} to "
+        f"{scale * row[f'{column}_high']:+.2f}"
+        for _, row in rows.iterrows()
+    )
+    return f" ({'; '.join(values)} {'points' if scale == 100 else 'points²'})"
+
+
+def table_4(effect: pd.DataFrame | None) -> pd.DataFrame:
+    """Return the paper's Table 4 and Figure 5 by model, tier and group, and our measurements of the same cells where kept.
+
+    The paper's MCI comes of its rounded cells; its changes stand in points. Ours have 95 % intervals.
+    """
+    cells = efforts().merge(
+        pd.Series(paper.MODELS, name="key").rename_axis("model").reset_index(), on="model", how="left"
+    )
+    table = pd.DataFrame(
+        {
+            "dataset": cells["dataset"] + ", k = " + cells["k"].astype(str),
+            "model": cells["model"],
+            "tier": cells["tier"],
+            "group": cells["group"],
+            "paper: Base": cells["base"].map("{:.2f}".format),
+            "paper: points": cells["absolute"].map("{:+.2f}".format),
+            "paper: MCI, hundredths": (100 * cells["MCI"]).map("{:+.2f}".format),
+        }
+    )
+    keys = ["dataset", "k", "key", "tier", "group"]
+    if effect is not None:
+        own = effect[(effect["grouping"] == "activity") & (effect["metric"] == "auc") & (effect["reference"] == "base")]
+        own = own.assign(
+            dataset=own["dataset"].map(PAPER_NAMES), key=own["model"], tier=own["tier"].map(TIER_NAMES),
+            group=own["group"].str.capitalize(),
+        ).set_index(keys)  # fmt: skip
+        places = pd.MultiIndex.from_frame(cells[keys])
+        for label, name, scale in (("ours: points", "change", 100), ("ours: MCI, hundredths", "mci", 100)):
+            columns = [name, f"{name}_low", f"{name}_high"]
+            values = scale * own[columns][~own.index.duplicated()].reindex(places).to_numpy()
+            table[label] = ["" if np.isnan(v) else f"{v:+.2f} ({a:+.2f} to {b:+.2f})" for v, a, b in values]
+    return table.set_index(["dataset", "model", "tier", "group"])
+
+
+def main(
+    study: Annotated[Path, typer.Argument(help="A study whose runs have finished.")],
+    runs: Annotated[Path, typer.Option("--runs", help="Folder of its finished runs.")] = Path("runs"),
+    field: Annotated[
+        list[str] | None, typer.Option("--field", help="A field of users to group by; repeatable.")
+    ] = None,
+    repeats: Annotated[int, typer.Option("--repeats", help="Draws of test users.")] = 100,
+    data_dir: Annotated[Path | None, typer.Option("--data-dir")] = None,
+) -> None:
+    """Write the breakdowns of a study's finished runs to book/results/groups."""
+    from ctrnb.cli import reported
+
+    with reported():
+        tables = of_study(study, runs, fields=field or ("gender", "age"), data_dir=data_dir, repeats=repeats)
+        for kind, table in zip(KINDS, tables, strict=True):
+            path = results_folder() / "groups" / f"{read_study(study).name}-{kind}.csv"
+            write_table(table, path)
+            print(path)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,100 @@
+"""The chapter on the sensitivity of trained models: elasticities by tier, and what they say of Section 3.1's Insight."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from ctrnb.analysis.sensitivity import elasticities, node_sensitivities, sample_pairs
+from ctrnb.data import Encoded
+from ctrnb.models import DISPLAY
+from ctrnb.study.changes import Runs
+from ctrnb.study.ledger import TIER_NAMES
+
+PART_NAMES = {
+    "total": "whole gradient",
+    "through": "through the node",
+    "head": "head, by training",
+    "constant": "constant, by the graph",
+}
+MARKS = {"falls": "▼", "rises": "▲"}
+BINS = 8  # of nodes by degree, in the figure
+
+
+def measured_nodes(runs: Mapping[str, Runs], encoded: Encoded, *, pairs: int, seed: int = 0) -> pd.DataFrame:
+    """Return :func:`node_sensitivities` of every run on one sample of test pairs: columns model, tier, run beside."""
+    rows = sample_pairs(encoded, pairs, seed=seed)
+    tables = [
+        node_sensitivities(encoded, run, rows).assign(model=model, tier=tier, run=number)
+        for model, own in runs.items()
+        for (tier, number), run in own.items()
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def elasticities_by_tier(nodes: pd.DataFrame, by: str = "degree", repeats: int = 200) -> pd.DataFrame:
+    """Return :func:`ctrnb.analysis.sensitivity.elasticities` of every model and tier, with columns model and tier."""
+    found = []
+    for (model, tier), part in nodes.groupby(["model", "tier"], sort=False):
+        tables = [table for _, table in part.groupby("run")]
+        found.append(elasticities(tables, by=by, repeats=repeats).assign(model=model, tier=tier))
+    return pd.concat(found, ignore_index=True)
+
+
+def readable(found: pd.DataFrame) -> pd.DataFrame:
+    """Return elasticities to read: a row a model, side and tier, a column a part, with sign, interval and rank correlation."""
+    text = [
+        f"{MARKS.get(row.verdict, '=')} {row.value:+.3f} ({row.low:+.3f} to {row.high:+.3f}), rank {row.rank:+.2f}"
+        if not (row.part == "constant" and row.tier in ("base", "control"))
+        else "none: 1 for every node"
+        for row in found.itertuples()
+    ]
+    shown = found.assign(
+        text=text,
+        model=found["model"].map(DISPLAY),
+        tier=found["tier"].map(TIER_NAMES),
+        part=found["part"].map(PART_NAMES),
+    )
+    wide = shown.pivot_table(
+        index=["model", "side", "tier"], columns="part", values="text", aggfunc="first", sort=False
+    )
+    return wide[list(PART_NAMES.values())].rename_axis(columns=None)
+
+
+def insight(found: pd.DataFrame, tiers: Sequence[str] = ("ft", "ts")) -> str:
+    """Return in how many cases the whole gradient falls with degree beyond chance, with and without message passing."""
+    rows = found[found["part"] == "total"]
+
+    def counted(names: Sequence[str]) -> str:
+        verdicts = list(rows[rows["tier"].isin(names)]["verdict"])
+        return f"in {verdicts.count('falls')} of {len(verdicts)} cases and rises in {verdicts.count('rises')}"
+
+    return f"a higher degree lowers the gradient {counted(tiers)} with message passing, {counted(['base'])} without it"
+
+
+def graph_part(found: pd.DataFrame, by: str) -> str:
+    """Return the range of the elasticity of the exact constants with message passing, in words."""
+    rows = found[(found["part"] == "constant") & found["tier"].isin(["ft", "ts"])]
+    return f"{rows['value'].min():+.3f} to {rows['value'].max():+.3f} in {by}"
+
+
+def binned(nodes: pd.DataFrame) -> pd.DataFrame:
+    """Return nodes with ``bin``: the geometric mean degree of the like many nodes of their side that are nearest in degree."""
+    edges = nodes.groupby("side")["degree"].transform(lambda d: pd.qcut(d.rank(method="first"), BINS, labels=False))
+    means = np.log(nodes["degree"]).groupby([nodes["side"], edges]).transform("mean")
+    return nodes.assign(bin=np.exp(means), tier_name=nodes["tier"].map(TIER_NAMES))
+
+
+def verdict(found: pd.DataFrame) -> str:
+    """Return whether the Insight holds of these trained models, computed from the elasticities of the whole gradient."""
+    rows = found[(found["part"] == "total") & found["tier"].isin(["ft", "ts"])]
+    base = set(found[(found["part"] == "total") & (found["tier"] == "base")]["verdict"])
+    said = set(rows["verdict"])
+    if said == {"falls"}:
+        extra = (
+            " But it falls without message passing too, so that this alone is not its doing." if "falls" in base else ""
+        )
+        return f"Holds of these models: the gradient falls with degree in every case with message passing.{extra}"
+    if "falls" not in said:
+        return "Does not hold of these models: in no case with message passing does the gradient fall with degree beyond chance."
+    return "Holds of some cases only: with message passing the gradient does not always fall with degree beyond chance."

@@ -1,0 +1,142 @@
+import itertools
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from ctrnb.advise import Request, advise_on, try_tiers
+from ctrnb.advise.advice import COSTS, PAYS, UNDECIDED, Effect, decide
+from ctrnb.advise.page import lines
+from ctrnb.advise.place import nearest, paper_places
+from ctrnb.advise.profile import profile, tail
+from ctrnb.advise.trial import planned
+from ctrnb.cli import app
+from ctrnb.errors import ConfigError
+from ctrnb.study.inprocess import InProcessEngine
+from ctrnb.training import RunStore
+
+GAIN, LOSS, OPEN = Effect(0.004, 0.002, 0.006), Effect(-0.004, -0.006, -0.002), Effect(0.004, -0.001, 0.009)
+SMALL, NOTHING = Effect(0.0005, 0.0001, 0.0012), Effect(0.0001, -0.0004, 0.0006)
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory) -> Path:
+    """A CSV that nothing has seen, described by a TOML."""
+    folder = tmp_path_factory.mktemp("shop")
+    rng = np.random.default_rng(5)
+    pairs = rng.permutation(60 * 50)[:1500]
+    frame = pd.DataFrame({"who": pairs // 50, "what": pairs % 50})
+    frame["stars"] = 1 + (frame["who"] % 3 + frame["what"] % 3 + rng.integers(0, 2, len(frame))).clip(0, 4)
+    frame.to_csv(folder / "sales.csv", index=False)
+    (folder / "shop.toml").write_text(
+        'positive = 4\nmiddle = []\n[ratings]\npath = "sales.csv"\nuser = "who"\nitem = "what"\nrating = "stars"\n'
+    )
+    return folder / "shop.toml"
+
+
+@pytest.mark.parametrize(
+    ("base", "control", "verdict", "reason"),
+    [
+        (GAIN, GAIN, PAYS, "better than Base and the control"),
+        (GAIN, OPEN, UNDECIDED, "against the control the interval includes zero"),
+        (OPEN, GAIN, UNDECIDED, "against Base the interval includes zero"),
+        (GAIN, LOSS, COSTS, "worse than the control"),
+        (LOSS, GAIN, COSTS, "worse than Base"),
+        (LOSS, LOSS, COSTS, "worse than Base and the control"),
+        (GAIN, SMALL, UNDECIDED, "against the control the effect is below 0.1 points"),
+        (NOTHING, GAIN, UNDECIDED, "any effect is smaller than 0.1 points"),
+    ],
+)
+def test_message_passing_pays_only_where_it_beats_both(base, control, verdict, reason) -> None:
+    found = decide({"base": base, "control": control}, 0.001)
+    assert found.verdict == verdict and reason in found.reason
+
+
+def test_a_loss_too_small_to_matter_is_no_loss() -> None:
+    assert decide({"base": Effect(-0.0005, -0.0009, -0.0001)}, 0.001).verdict == UNDECIDED
+    assert decide({"base": Effect(-0.0005, -0.0009, -0.0001)}, 0.0).verdict == COSTS
+
+
+def test_the_tail_of_equal_degrees_is_even_and_of_one_giant_is_not() -> None:
+    even = tail(np.full(20, 7), np.full(20, 4))
+    assert (even["gini"], even["top_tenth_share"], even["few_share"]) == (pytest.approx(0), 0.1, 1.0)
+    one = tail(np.array([0] * 19 + [7]), np.array([0] * 19 + [7]))
+    assert one["gini"] == pytest.approx(19 / 20) and one["top_tenth_share"] == 1 and one["max"] == 7
+
+
+def test_a_profile_counts_what_was_kept(small) -> None:
+    found = profile(small)
+    assert found["density_percent"] == pytest.approx(100 * len(small.user) / (found["users"] * found["items"]))
+    assert found["user_degree"]["mean"] == pytest.approx(found["interactions"] / found["users"])
+
+
+def test_the_place_is_between_the_neighbours_in_density() -> None:
+    places = pd.DataFrame({"dataset": ["a", "b", "b", "c"], "k": 3, "density_percent": [0.1, 1.0, 1.0, 5.0]})
+    assert [each and each["dataset"] for each in nearest(places, 2.0)] == ["b", "c"]
+    assert nearest(places, 0.01)[0] is None and nearest(places, 9.0)[1] is None
+    assert nearest(paper_places(), 0.086)[0]["dataset"] == "Yelp2022"
+
+
+def test_the_budget_decides_what_is_searched_and_how_long_trainings_may_be() -> None:
+    request = Request("synthetic", "dcnv2", minutes=1)
+    cost = {"base": 1.0, "ft": 2.0}
+    assert planned(request, cost, 2, 1000.0) == (True, 30)
+    assert planned(request, cost, 2, 75.0) == (True, 30)  # (3 + 4 + 2 x 4) x 10 epochs on 2 slots
+    assert planned(request, cost, 2, 74.0) == (False, 18)
+    with pytest.raises(ConfigError, match="too small: 2 epochs of Base, control and FT on synthetic need about"):
+        planned(request, cost, 2, 7.0)
+
+
+def test_no_round_starts_that_would_not_end_in_time(shop: Path) -> None:
+    """The clock jumps by the whole budget once the first round is over."""
+    times = itertools.chain([0.0] * 5, itertools.repeat(1e6))
+    request = Request(str(shop), "dcnv2", k=2, minutes=5, seeds=4, epochs=1, search=False)
+    trial = try_tiers(request, InProcessEngine(threads=1), RunStore(None), device="cpu", clock=lambda: next(times))
+    assert trial.seeds == 1 and {tier for tier, _ in trial.runs} == {"base", "control", "ft"}
+
+
+def test_advice_on_a_csv_never_seen_is_whole_and_not_trained_twice(shop: Path, tmp_path: Path) -> None:
+    request = Request(str(shop), "dcnv2", k=2, minutes=5, seeds=2, epochs=2)
+    found = advise_on(request, engine=InProcessEngine(threads=1), runs=tmp_path, device="cpu", repeats=30)
+    document = json.loads(json.dumps(found.as_dict(), allow_nan=False))
+    assert document["dataset"] == "shop" and document["verdict"] in (PAYS, COSTS, UNDECIDED) and document["seeds"] == 2
+    assert set(document["ft"]["effects"]) == set(document["ts"]["effects"]) == {"base", "control"}
+    assert list(document["groups"]) == ["low", "mid", "high"] and document["searched"]
+    effect = document["ft"]["effects"]["base"]
+    scores = [found.trial.runs[tier, s].row["auc"] for tier in ("ft", "base") for s in (0, 1)]
+    assert (
+        effect["change"] == pytest.approx(np.mean(scores[:2]) - np.mean(scores[2:])) and effect["low"] < effect["high"]
+    )
+    text = "\n".join(lines(found))
+    assert "Message passing by fine-tuning" in text and "points against the control" in text and "up to" in text
+    before = sorted(tmp_path.iterdir())
+    again = advise_on(request, engine=InProcessEngine(threads=1), runs=tmp_path, device="cpu", repeats=30)
+    assert sorted(tmp_path.iterdir()) == before and again.ft == found.ft
+
+
+@pytest.mark.slow
+def test_the_command_prints_one_json_object(shop: Path, tmp_path: Path) -> None:
+    arguments = ["advise", str(shop), "--k", "2", "--epochs", "1", "--seeds", "1", "--workers", "1", "--device", "cpu"]
+    result = CliRunner().invoke(app, [*arguments, "--runs", str(tmp_path), "--json"])
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["budget_minutes"] == 8 and "base" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--budget", "0"], "budget=0"),
+        (["--model", "dnc"], "no model 'dnc'"),
+        (["--seeds", "0"], "seeds=0"),
+        (["--epochs", "0"], "epochs=0"),
+        (["--workers", "0"], "workers=0"),
+        (["--device", "tpu"], "no device 'tpu'"),
+        (["--smallest", "-1"], "smallest=-1"),
+    ],
+)
+def test_bad_requests_end_in_one_line(arguments: list[str], message: str, tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["advise", "synthetic", *arguments, "--runs", str(tmp_path)])
+    assert result.exit_code == 2 and message in result.stderr and len(result.stderr.strip().splitlines()) == 1

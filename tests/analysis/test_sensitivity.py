@@ -1,0 +1,102 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from ctrnb import plots
+from ctrnb.analysis import sensitivity as sn
+from ctrnb.data import Curation, Encoded, SyntheticConfig, curate, encode, generate, training_graph
+from ctrnb.errors import ConfigError, MetricError
+from ctrnb.report import groups
+from ctrnb.report import sensitivity as chapter
+from ctrnb.theory import lightgcn
+
+
+@pytest.fixture(scope="module")
+def runs(small: Encoded, tmp_path_factory) -> dict:
+    folder: Path = tmp_path_factory.mktemp("runs")
+    return groups.runs_of(small, "dcnv2", ["base", "ft", "ts"], [0, 1], runs=folder, epochs=1)
+
+
+@pytest.mark.parametrize("tier", ["base", "ft", "ts"])
+def test_the_gradient_is_autograds(small: Encoded, runs: dict, tier: str) -> None:
+    """The independent route: backpropagation of one logit into the whole table."""
+    rows = sn.sample_pairs(small, 4, seed=1)
+    for row in rows:
+        table = sn.node_sensitivities(small, runs[tier, 0], np.array([row])).set_index("side")
+        network = sn.network_of(small, runs[tier, 0])
+        logit = network(torch.tensor([small.user[row]]), torch.tensor([small.item[row]]))
+        gradient = torch.autograd.grad(logit.sum(), network.ids.table)[0]
+        assert table["total"].to_numpy() == pytest.approx(float(gradient.norm()), rel=1e-4)
+
+
+def test_constants_are_the_exact_ones_and_1_without_message_passing(small: Encoded, runs: dict) -> None:
+    rows = sn.sample_pairs(small, 50, seed=0)
+    base, ft = (sn.node_sensitivities(small, runs[tier, 0], rows) for tier in ("base", "ft"))
+    readout = sn.network_of(small, runs["ft", 0]).ids.readout
+    exact = lightgcn.node_constants(training_graph(small), readout, ft["node"].to_numpy())
+    assert ft["constant"].to_numpy() == pytest.approx(exact) and (base["constant"] == 1).all()
+    assert ft["through"].to_numpy() == pytest.approx(ft["head"].to_numpy() * exact)
+    degree = np.r_[training_graph(small).degree_user, training_graph(small).degree_item]
+    assert ft["degree"].to_numpy().tolist() == degree[ft["node"]].tolist()
+
+
+def nodes_with(exponent: float, noise: float, seed: int) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    degree = np.tile(np.arange(2, 80), 2).astype(float)
+    head = degree**exponent * np.exp(noise * rng.normal(size=len(degree)))
+    constant = 2 * degree**-0.2
+    side = np.repeat(["user", "item"], 78)
+    return pd.DataFrame(
+        {"side": side, "degree": degree, "head": head, "constant": constant, "through": head * constant, "total": head}
+    )
+
+
+def test_elasticities_are_planted_exponents_and_add_up() -> None:
+    found = sn.elasticities([nodes_with(-0.5, 0.1, seed) for seed in range(3)]).set_index(["side", "part"])
+    for side in sn.SIDES:
+        assert found.loc[(side, "constant"), "value"] == pytest.approx(-0.2)
+        head, through = found.loc[(side, "head")], found.loc[(side, "through")]
+        assert head["low"] < -0.5 < head["high"] and head["verdict"] == "falls" and head["rank"] < -0.9
+        assert through["value"] == pytest.approx(head["value"] - 0.2)
+
+
+def test_no_dependence_is_no_trend_and_a_rise_is_a_rise() -> None:
+    flat = sn.elasticities([nodes_with(0.0, 0.3, seed) for seed in range(5)])
+    assert (flat[flat["part"] == "head"]["verdict"] == "no trend beyond chance").all()
+    rising = sn.elasticities([nodes_with(0.4, 0.3, seed) for seed in range(3)])
+    assert (rising[rising["part"] == "total"]["verdict"] == "rises").all()
+
+
+def test_what_cannot_be_measured_is_refused(small: Encoded, runs: dict) -> None:
+    other = encode(curate(generate(SyntheticConfig(users=60, items=50, density=0.2, seed=9)), Curation(k=3)))
+    with pytest.raises(ConfigError, match="other data"):
+        sn.network_of(other, runs["base", 0])
+    with pytest.raises(MetricError, match="Sample more pairs"):
+        sn.elasticities([sn.node_sensitivities(small, runs["base", 0], sn.sample_pairs(small, 1, seed=0))])
+
+
+def test_the_chapters_tables_and_sentences(small: Encoded, runs: dict) -> None:
+    nodes = chapter.measured_nodes({"dcnv2": runs}, small, pairs=80)
+    found = chapter.elasticities_by_tier(nodes, repeats=20)
+    table = chapter.readable(found)
+    assert len(table) == 6 and "none: 1 for every node" in set(table["constant, by the graph"])
+    assert "of 4 cases" in chapter.insight(found) and "in degree" in chapter.graph_part(found, "degree")
+    figure = plots.sensitivity_by_degree(chapter.binned(nodes), "total", "norm")
+    assert [axis.get_xlabel() for axis in figure.axes] == [f"degree of the {side} (log scale)" for side in sn.SIDES]
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "base", "said"),
+    [
+        (["falls", "falls"], "rises", "Holds of these models"),
+        (["falls", "falls"], "falls", "not its doing"),
+        (["falls", "rises"], "falls", "some cases only"),
+        (["rises", "no trend beyond chance"], "falls", "Does not hold"),
+    ],
+)
+def test_the_verdict_follows_the_elasticities(verdicts: list[str], base: str, said: str) -> None:
+    rows = pd.DataFrame({"part": "total", "tier": ["ft", "ts", "base"], "verdict": [*verdicts, base]})
+    assert said in chapter.verdict(rows)
