@@ -35,3 +35,12 @@ def test_prose_glues_its_numbers(chapter) -> None:
 def test_every_page_is_in_the_table_of_contents() -> None:
     named = {chapter.source for chapter in read_chapters(ROOT)}
     assert named == set((ROOT / "book").rglob("*.md"))
+
+
+def test_every_module_has_its_place_in_the_reference() -> None:
+    package = ROOT / "ctrnb"
+    below = {path.parent.name for path in package.glob("*/__init__.py")} | {path.stem for path in package.glob("*.py")}
+    named = set(
+        re.findall(r"members: ctrnb\.(\w+)", "".join(page.read_text() for page in (ROOT / "book/api").glob("*.md")))
+    )
+    assert named == below - {"__init__", "cli"}
