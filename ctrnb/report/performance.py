@@ -9,6 +9,28 @@ from ctrnb.report.experiments import DISPLAY
 from ctrnb.report.measured import results_folder
 
 WANTED = ("fuxictr", "dataloader", "tiers", "growth", "stacked", "ceilings", "memory", "yelp-size")
+COLUMNS = {  # what a table of the chapter shows, and under which name
+    "run": {
+        "tier_name": "tier", "epochs": "epochs", "seconds_per_epoch": "seconds an epoch",
+        "train_samples_per_second": "samples/s", "peak_memory_mb": "peak, MiB",
+    },
+    "tiers": {
+        "model": "model", "layers": "hops", "base_steps_per_second": "Base, steps/s",
+        "graph_steps_per_second": "LightGCN, steps/s", "epoch_over_base_epoch": "epoch over Base's",
+    },
+    "growth": {"grows": "what grows", "factors": "sizes", "time_exponent": "time", "memory_exponent": "memory"},
+    "ceilings": {
+        "stage": "stage", "achieved": "achieved", "unit": "unit", "share": "of the ceiling", "milliseconds": "ms",
+    },
+    "stacked": {
+        "model": "model", "tier": "tier", "seeds": "seeds", "stacked_over_one": "time over one seed's",
+        "speedup_over_one_by_one": "speed over one by one",
+    },
+    "yelp-size": {
+        "stage": "stage", "seconds_whole": "seconds", "share_run": "share run", "peak_memory_mb": "peak, MiB",
+    },
+    "memory": {"model": "model", "tier": "tier", "peak_memory_mb": "peak, MiB"},
+}  # fmt: skip
 PROVENANCE = ("device", "processor", "torch", "date")
 
 
@@ -52,6 +74,16 @@ def exponents(folder: Path | None = None) -> pd.DataFrame:
         lambda values: ", ".join(f"×{value:g}" for value in values)
     )
     return found.assign(factors=factors).reset_index()
+
+
+def readable(rows: pd.DataFrame, name: str) -> pd.DataFrame | str:
+    """Return the columns of a benchmark that its table shows, by the names that readers see; or that there are none."""
+    if rows.empty:
+        return "not measured"
+    shown = rows[list(COLUMNS[name])].rename(columns=COLUMNS[name])
+    numbers = shown.select_dtypes("float").columns
+    shown[numbers] = shown[numbers].map(lambda value: "" if np.isnan(value) else f"{value:,.2f}")
+    return shown.set_index(next(iter(shown.columns)))
 
 
 def span(values: pd.Series, pattern: str = "{:.2f}") -> str:

@@ -50,6 +50,12 @@ def test_what_was_not_measured_is_said(folder, tmp_path) -> None:
     assert performance.span(performance.ratios(tmp_path / "none")["ratio"]) == "not measured"
 
 
+def test_tables_show_rounded_numbers_under_readable_names(folder) -> None:
+    table = performance.readable(performance.exponents(folder), "growth")
+    assert table.index.name == "what grows" and table.loc["edges"].tolist() == ["×1, ×2, ×4", "1.00", "0.90"]
+    assert performance.readable(performance.benchmark("tiers", folder), "tiers") == "not measured"
+
+
 def test_provenance_in_words(folder) -> None:
     said = performance.measured_on(performance.benchmark("fuxictr", folder))
     assert said == "CPU, 2 threads, P (avx2), torch 2.13.0, 2026-11-24"
