@@ -30,14 +30,16 @@ RAW = "data/raw.py"  # reads what CTRNB_DATA names
 def key_of(chapter: Chapter, values: Mapping[str, Any], root: Path) -> str:
     """Return a SHA-256 that changes whenever the outputs of a chapter with these parameters may."""
     modules = modules_of(chapter.code)
-    names = {path.relative_to(PACKAGE).as_posix() for path in modules}
-    files = modules | {path for name in READS if name in names for path in data_of(name, root)}
+    files = {path.relative_to(PACKAGE).as_posix(): path for path in modules}
+    files |= {
+        path.relative_to(root).as_posix(): path for name in READS if name in files for path in data_of(name, root)
+    }
     given = given_values(chapter.parameters, values)
-    raw = listing(os.environ.get("CTRNB_DATA", "")) if RAW in names else []
+    raw = listing(os.environ.get("CTRNB_DATA", "")) if RAW in files else []
     facts = [chapter.code, given, sorted(named_files(given)), raw, versions()]
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
-    for path in sorted(files):
-        digest.update(path.name.encode() + path.read_bytes())
+    for name in sorted(files):  # by name within package or book: an installed copy lies elsewhere, in another order
+        digest.update(name.encode() + files[name].read_bytes())
     return digest.hexdigest()
 
 

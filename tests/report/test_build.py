@@ -1,3 +1,4 @@
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from ctrnb.report import cache
 from ctrnb.report.build import build_folder, execute_all, flatten, list_parameters
 from ctrnb.report.chapters import Chapter, assign, read_chapter
 from ctrnb.report.execute import BookError, execute, is_current, page_of, read_record
+from ctrnb.report.measured import book_root
 from ctrnb.report.parameters import Parameter, coerce, read_parameters
 from ctrnb.report.progress import Lines
 
@@ -164,6 +166,19 @@ def test_the_key_sees_data_that_parameters_name(chapter: Chapter, tmp_path: Path
     toml.write_text('[ratings]\npath = "ratings.csv" # changed\n')
     keys.append(cache.key_of(chapter, values, tmp_path))
     assert len(set(keys)) == 3
+
+
+def test_the_key_is_the_same_wherever_package_and_book_lie(chapter: Chapter, tmp_path: Path, monkeypatch) -> None:
+    """An installed copy keeps its book within the package, so that its files sort otherwise than a checkout's."""
+    away = tmp_path / "site" / "ctrnb"
+    shutil.copytree(cache.PACKAGE, away, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(book_root() / "book", away / "_book" / "book")
+    measured = replace(chapter, code=("from ctrnb.report.measured import measured",))
+    key = cache.key_of(measured, {}, book_root())
+    monkeypatch.setattr(cache, "PACKAGE", away)
+    assert cache.key_of(measured, {}, away / "_book") == key
+    (away / "_book" / "book" / "results" / "more.csv").write_text("a")
+    assert cache.key_of(measured, {}, away / "_book") != key
 
 
 def test_the_time_left_is_shared_between_jobs_but_no_shorter_than_the_longest_chapter() -> None:
