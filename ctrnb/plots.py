@@ -356,7 +356,7 @@ def sensitivity_by_degree(nodes: pd.DataFrame, column: str, label: str) -> Figur
         )  # fmt: skip
         axis.set(xscale="log", yscale="log", xlabel=f"degree of the {side} (log scale)", ylabel=f"{label} (log scale)")
         for places in (axis.xaxis, axis.yaxis):
-            places.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            places.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
             places.set_major_formatter(StrMethodFormatter("{x:g}"))
             places.set_minor_formatter(NullFormatter())
         handles = axis.get_legend_handles_labels()

@@ -9,12 +9,15 @@ A cell of the paper claims a change from one tier to another. Ours has an interv
 Where our data is a sample of the paper's dataset the sizes need not agree, and only sides are compared.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 from scipy import stats
 
 from ctrnb import paper
 from ctrnb.errors import ParameterError
+from ctrnb.plots import VERDICT_MARKS
 from ctrnb.study.changes import LEVEL
 
 PAPER_NAMES = {"ml-1m": "ML-1M", "yelp2022": "Yelp2022", "yelp-small": "Yelp2022"}
@@ -118,8 +121,17 @@ def beside(number: int, changes: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def by_dataset(number: int, changes: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield :func:`beside` to be read, a dataset at a time, and what stands above it."""
+    table = beside(number, changes)
+    kind = "AUC in percent" if number in AUC_TABLES else "logloss in nats, lower is better"
+    for dataset, rows in table.groupby("dataset", sort=False):
+        other = "" if rows["same_data"].all() else f", the paper's on {rows['paper_dataset'].iloc[0]}"
+        yield f"Table {number}, {kind}: {dataset}{other}", readable(rows)
+
+
 def readable(table: pd.DataFrame) -> pd.DataFrame:
-    """Return :func:`beside` to be read: AUC in percent, changes in percent with their intervals, verdicts in words."""
+    """Return :func:`beside` of one dataset to be read: AUC in percent, changes in percent with sign and interval."""
     scale = np.where(table["metric"].str.startswith("auc"), 100.0, 1.0)
     digits = np.where(table["metric"].str.startswith("auc"), 2, 4)
 
@@ -131,31 +143,29 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
         ]
 
     def change(prefix: str) -> list[str]:
-        parts = (table[f"{prefix}{name}_percent"] for name in ("change", "low", "high"))
-        return ["" if np.isnan(c) else f"{c:+.2f} ({a:+.2f}, {b:+.2f})" for c, a, b in zip(*parts, strict=True)]
+        parts = [table[f"{prefix}{name}_percent"] for name in ("change", "low", "high")]
+        marks = table[f"{prefix}verdict"].fillna("").map(VERDICT_MARKS)
+        return [
+            "" if np.isnan(c) else f"{mark} {c:+.2f} ({a:+.2f}, {b:+.2f})"
+            for c, a, b, mark in zip(*parts, marks, strict=True)
+        ]
 
     names = {"base": "Base", "control": "Control", "ft": "FT", "ts": "TS"}
-    printed = zip(numbers(table["paper"]), table["same_data"], table["paper_dataset"], strict=True)
     shown = pd.DataFrame(
         {
-            "dataset": table["dataset"],
             "k": table["k"],
             "trained": np.where(table["drop_middle"], "middle removed", "all"),
             "evaluated": np.where(table["metric"].str.endswith("_strong"), "middle removed", "all"),
             "model": table["model_name"],
             "tier": table["tier"].map(names),
-            "paper": [f"{cell}{'' if same or not cell else f' on {name}'}" for cell, same, name in printed],
+            "paper": numbers(table["paper"]),
             "ours ± sd": numbers(table["ours"], table["sd"]),
             "paper Δ%": ["" if np.isnan(x) else f"{x:+.2f}" for x in table["expected_percent"]],
             "ours Δ% to Base": change(""),
             "ours Δ% to control": change("control_"),
-            "to Base": table["verdict"].fillna(""),
-            "to control": table["control_verdict"].fillna(""),
-            "the paper's change": table["reproduction"],
+            "the paper's Δ%": table["reproduction"],
         }
     )
-    constant = [name for name in ("trained", "evaluated") if shown[name].nunique() < 2]
+    constant = [name for name in ("k", "trained", "evaluated") if shown[name].nunique() < 2]
     shown = shown.drop(columns=constant)
-    return shown.set_index(
-        [name for name in ("dataset", "k", "trained", "evaluated", "model", "tier") if name in shown]
-    )
+    return shown.set_index([name for name in ("k", "trained", "evaluated", "model", "tier") if name in shown])

@@ -182,7 +182,9 @@ def activity_means(rows: pd.DataFrame) -> pd.DataFrame:
     table = activity_table(rows)
     keys = ["model_name", "tier_name"]
     wide = table.pivot_table(index=keys, columns="group", values="auc", sort=False)[list(GROUPS)]
-    return wide.assign(**{"Var(L,M,H)": table.groupby(keys, sort=False)["variance"].first()}).round(4)
+    variance = table.groupby(keys, sort=False)["variance"].first()
+    shown = wide.map("{:.4f}".format).assign(**{"Var(L,M,H), points²": variance.map("{:.2f}".format)})
+    return shown.rename_axis(index=["model", "tier"], columns=None)
 
 
 def curation_table(ratings: Ratings, ks: Sequence[int], *, drop_middle: Sequence[bool] = (False,)) -> pd.DataFrame:
@@ -220,6 +222,27 @@ def supervision_experiment(
             )
         )
     return pd.concat(frames, ignore_index=True)
+
+
+def readable_supervision(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return :func:`supervision_experiment` to be read: means over seeds, AUC's change to Base in points of 0.01."""
+    names = {"training": "training", "k": "k", "tier_name": "tier"}
+    numbers = ["density_percent", "auc", "auc_strong", "delta", "delta_low", "delta_high"]
+    means = rows.groupby([*names], sort=False)[numbers].mean().rename_axis(index=names)
+    change = [
+        ""
+        if np.isnan(row.delta)
+        else f"{100 * row.delta:+.2f} ({100 * row.delta_low:+.2f} to {100 * row.delta_high:+.2f})"
+        for row in means.itertuples()
+    ]
+    return pd.DataFrame(
+        {
+            "density, %": means["density_percent"].map("{:.2f}".format),
+            "AUC, all test ratings": means["auc"].map("{:.4f}".format),
+            "AUC, middle removed": means["auc_strong"].map("{:.4f}".format),
+            "change of AUC to Base, points": change,
+        }
+    )
 
 
 def fields_table(encoded: Encoded) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from ctrnb.report.beside import (
     REPRODUCED,
     UNDECIDED,
     beside,
+    by_dataset,
     paper_cells,
     readable,
     reproduction,
@@ -84,7 +85,17 @@ def test_every_cell_of_a_table_finds_its_place(number: int) -> None:
 def test_a_sample_is_labelled_and_only_its_side_is_compared() -> None:
     table = beside(2, measured_like(2, dataset="yelp-small").assign(change_percent=0.0))
     assert set(table.loc[table["tier"] == "ts", "reproduction"]) == {UNDECIDED}
-    assert readable(table)["paper"].str.endswith("on Yelp2022").all()
+    ((title, shown),) = by_dataset(2, measured_like(2, dataset="yelp-small"))
+    assert title == "Table 2, AUC in percent: yelp-small, the paper's on Yelp2022" and len(shown) == len(table)
+
+
+def test_a_change_to_be_read_carries_its_sign_and_its_interval() -> None:
+    changes = measured_like(2).assign(verdict="improved")
+    ((title, shown),) = by_dataset(2, changes)
+    assert title == "Table 2, AUC in percent: ml-1m"
+    cell = shown.loc[(6, "dcnv2", "TS")]
+    assert cell["ours Δ% to Base"] == "▲ +0.18 (+0.14, +0.22)" and cell["the paper's Δ%"] == REPRODUCED
+    assert shown.loc[(6, "dcnv2", "Base"), "ours Δ% to Base"] == ""
 
 
 def test_only_tables_of_tiers_stand_beside() -> None:

@@ -55,7 +55,7 @@ def test_figures_are_drawn_from_tables(rows: pd.DataFrame) -> None:
     assert figure.axes[0].get_xlabel() and [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["DCNv2"]
     assert plots.verdict_table(table)["verdict"].str.len().sum() > 0
     means = ex.activity_means(rows)
-    assert means.loc[("DCNv2", "Base"), "low"] == pytest.approx(rows["auc_low"].iloc[0], abs=1e-4)
+    assert float(means.loc[("DCNv2", "Base"), "low"]) == pytest.approx(rows["auc_low"].iloc[0], abs=1e-4)
 
 
 def test_provenance_names_dataset_seeds_and_device(rows: pd.DataFrame) -> None:
