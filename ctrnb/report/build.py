@@ -5,6 +5,7 @@ the HTML. Both are the field's usual tools. Chapters run side by side, one a cor
 (:mod:`ctrnb.report.cache`).
 """
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -12,11 +13,13 @@ import sys
 import time
 from collections.abc import Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from ctrnb.errors import ConfigError
+from ctrnb.report.cache import PACKAGE
 from ctrnb.report.chapters import Chapter, assign, read_chapters
 from ctrnb.report.downloads import write_downloads
 from ctrnb.report.execute import BookError, execute, is_current, page_of, read_record
@@ -144,7 +147,7 @@ def execute_beside(waiting: list[Chapter], values: Values, root: Path, folder: P
 
 
 def compile_html(root: Path, chapters: list[Chapter], executed: Path, work: Path) -> None:
-    """Compile executed pages; any warning of the compiler is an error.
+    """Compile executed pages, unless the same pages were compiled before; any warning of the compiler is an error.
 
     Raises:
         BookError: with the end of the compiler's output.
@@ -166,8 +169,23 @@ def compile_html(root: Path, chapters: list[Chapter], executed: Path, work: Path
     config["sphinx"]["config"] |= {"ctrnb_executed": str(executed), "ctrnb_root": str(root)}
     (pages / "_config.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
     shutil.copy(root / "_toc.yml", pages / "_toc.yml")
+    key, stamp = state_of(pages), work / "compiled.sha256"
+    if stamp.is_file() and stamp.read_text() == key:
+        return
+    stamp.unlink(missing_ok=True)
     command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(pages), "--path-output", str(work), "--all", "-W", "--keep-going", "-q"]  # fmt: skip
     result = subprocess.run(command, capture_output=True, text=True, cwd=root, check=False)
     if result.returncode:
         lines = (result.stdout + result.stderr).strip().splitlines()
         raise BookError("the HTML could not be compiled:\n" + "\n".join(lines[-30:]))
+    stamp.write_text(key)
+
+
+def state_of(pages: Path) -> str:
+    """Return a SHA-256 over the pages' files, the package, whose docstrings they show, and the compiler's version."""
+    digest = hashlib.sha256("".join(version(name) for name in ("jupyter-book", "sphinx", "myst-nb")).encode())
+    for folder in (pages, PACKAGE):
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and path.suffix != ".pyc":
+                digest.update(path.relative_to(folder).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()

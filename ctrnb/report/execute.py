@@ -103,6 +103,8 @@ def page_of(chapter: Chapter, folder: Path) -> Any:
     for cell in injected:
         page.cells.insert(page.cells.index(fresh[0]) + 1, cell)
     page.metadata.setdefault("kernelspec", KERNEL)
+    for number, cell in enumerate(page.cells):
+        cell["id"] = f"{chapter.name}-{number}"  # jupytext draws them: equal pages are to be equal files
     return page
 
 

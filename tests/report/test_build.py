@@ -2,11 +2,12 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import jupytext
 import pytest
 
 from ctrnb.errors import ParameterError
 from ctrnb.report import cache
-from ctrnb.report.build import build_folder, execute_all, flatten, list_parameters
+from ctrnb.report.build import build_folder, execute_all, flatten, list_parameters, state_of
 from ctrnb.report.chapters import Chapter, assign, read_chapter
 from ctrnb.report.execute import BookError, execute, is_current, page_of, read_record
 from ctrnb.report.measured import book_root
@@ -179,6 +180,18 @@ def test_the_key_is_the_same_wherever_package_and_book_lie(chapter: Chapter, tmp
     assert cache.key_of(measured, {}, away / "_book") == key
     (away / "_book" / "book" / "results" / "more.csv").write_text("a")
     assert cache.key_of(measured, {}, away / "_book") != key
+
+
+def test_pages_are_compiled_again_only_where_a_file_of_them_changed(chapter: Chapter, tmp_path: Path) -> None:
+    execute(chapter, {}, tmp_path, tmp_path / "out")
+    pages = tmp_path / "pages"
+    pages.mkdir()
+    states = []
+    for text in ("a", "a", "b"):
+        (pages / "style.css").write_text(text)
+        jupytext.write(page_of(chapter, tmp_path / "out"), pages / "page.ipynb")
+        states.append(state_of(pages))
+    assert states[0] == states[1] != states[2]
 
 
 def test_the_time_left_is_shared_between_jobs_but_no_shorter_than_the_longest_chapter() -> None:
