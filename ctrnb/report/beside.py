@@ -19,6 +19,7 @@ from ctrnb import paper
 from ctrnb.errors import ParameterError
 from ctrnb.plots import VERDICT_MARKS
 from ctrnb.study.changes import LEVEL
+from ctrnb.study.ledger import TIER_NAMES
 
 PAPER_NAMES = {"ml-1m": "ML-1M", "yelp2022": "Yelp2022", "yelp-small": "Yelp2022"}
 SAMPLES = ("yelp-small",)  # of the paper's dataset
@@ -150,14 +151,13 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
             for c, a, b, mark in zip(*parts, marks, strict=True)
         ]
 
-    names = {"base": "Base", "control": "Control", "ft": "FT", "ts": "TS"}
     shown = pd.DataFrame(
         {
             "k": table["k"],
             "trained": np.where(table["drop_middle"], "middle removed", "all"),
             "evaluated": np.where(table["metric"].str.endswith("_strong"), "middle removed", "all"),
             "model": table["model_name"],
-            "tier": table["tier"].map(names),
+            "tier": table["tier"].map(TIER_NAMES),
             "paper": numbers(table["paper"]),
             "ours ± sd": numbers(table["ours"], table["sd"]),
             "paper Δ%": ["" if np.isnan(x) else f"{x:+.2f}" for x in table["expected_percent"]],

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ctrnb.report.experiments import DISPLAY
+from ctrnb.models import DISPLAY
 from ctrnb.report.measured import results_folder
+from ctrnb.study.ledger import TIER_NAMES
 
 WANTED = ("fuxictr", "dataloader", "tiers", "growth", "stacked", "ceilings", "memory", "yelp-size")
 COLUMNS = {  # what a table of the chapter shows, and under which name
@@ -35,10 +36,10 @@ PROVENANCE = ("device", "processor", "torch", "date")
 
 
 def benchmark(name: str, folder: Path | None = None) -> pd.DataFrame:
-    """Return a benchmark's rows with readable model names; none where it has not been run."""
+    """Return a benchmark's rows with readable names of models and tiers; none where it has not been run."""
     path = results_folder(folder) / "benchmarks" / f"{name}.csv"
     rows = pd.read_csv(path) if path.is_file() else pd.DataFrame()
-    return rows.replace({"model": DISPLAY}) if "model" in rows else rows
+    return rows.replace({"model": DISPLAY, "tier": TIER_NAMES})
 
 
 def missing(folder: Path | None = None) -> str:
