@@ -35,7 +35,7 @@ def build(cls: type[T], values: Mapping[str, Any], *, where: str = "") -> T:
             converted[name] = convert(value, hints[name])
         except ConfigError:  # from settings within these; it says more
             raise
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError, RecursionError):
             raise ConfigError(f"{cls.__name__}.{name}={value!r}{place}: expected {describe(hints[name])}.") from None
     required = [each.name for each in dataclasses.fields(cls) if has_no_default(each)]  # type: ignore[arg-type]
     missing = [name for name in required if name not in converted]
@@ -111,5 +111,5 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}. Give the path of a TOML file.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # malformed, not UTF-8, too deep, or a number without end
         raise ConfigError(f"{path} is not valid TOML: {error}.") from None
