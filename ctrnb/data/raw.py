@@ -18,7 +18,11 @@ from ctrnb.errors import DataError
 
 LARGEST_RATIO = 200  # of an archive member's size to its compressed size; text reaches about 10
 LARGEST_SIZE = 64 * 2**30  # bytes of one member
-COMPRESSED: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}  # by the first bytes
+COMPRESSED: dict[bytes, Callable[..., Any]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ": lzma.open,
+}  # by the first bytes
 DAMAGE = (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, NotImplementedError)
 
 

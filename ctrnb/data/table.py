@@ -36,7 +36,7 @@ import pandas as pd
 from ctrnb.data.ratings import Field, Ratings, from_columns, unique_rows
 from ctrnb.data.raw import DAMAGE, data_folder, open_file
 from ctrnb.errors import ConfigError, DataError, nearest
-from ctrnb.settings import build, read_toml
+from ctrnb.settings import build, check_name, read_toml
 
 LARGEST = float(np.finfo(np.float32).max)  # ratings and numeric fields are kept in 32 bits
 
@@ -95,8 +95,7 @@ class Description:
     middle: tuple[float, ...] = (3.0,)
 
     def __post_init__(self) -> None:
-        if not self.name.strip() or not self.name.isprintable():
-            raise ConfigError(f"Description.name={self.name!r}: a name of printable characters is needed.")
+        check_name(self.name, "Description.name")
 
 
 def check_distinct(where: str, columns: list[str | None]) -> None:

@@ -146,8 +146,12 @@ REFUSED = [
     ("shop.toml", "shop.toml", "a = " + "[" * 50_000, "is not valid TOML"),
     ("shop.toml", "shop.toml", "a = " + "1" * 5000, "is not valid TOML"),
     ("shop.toml", "shop.toml", TOML.encode("utf-16"), "is not valid TOML"),
-    ("shop.toml", "shop.toml", 'name = ""' + TOML, "printable characters"),
-    ("shop.toml", "shop.toml", 'name = "\\u001b[31m"' + TOML, "printable characters"),  # moves a terminal's cursor
+    ("shop.toml", "shop.toml", 'name = ""' + TOML, "a name begins with a letter or digit"),
+    ("shop.toml", "shop.toml", 'name = "a\\u001b[31m"' + TOML, "a name begins with"),  # would colour a terminal
+    ("shop.toml", "shop.toml", 'name = "<script>alert(1)</script>"' + TOML, "a name begins with"),
+    ("shop.toml", "shop.toml", 'name = "a<b>"' + TOML, "a name begins with"),
+    ("shop.toml", "shop.toml", 'name = "=cmd()"' + TOML, "a name begins with"),
+    ("shop.toml", "shop.toml", 'name = "../../a"' + TOML, "a name begins with"),
     ("shop.toml", "shop.toml", TOML.replace("ratings.csv", "a" * 5000), "which is not at"),
     ("shop.toml", "shop.toml", TOML.replace("ratings.csv", "http://localhost/r.csv"), "which is not at"),
     ("shop.toml", "shop.toml", '[[ratings]]\npath = "x"\n', "must be a table"),
