@@ -10,8 +10,14 @@ FORMULA = re.compile(r"[=@\t\r]|[+-](?![\d.,e+\-−() %to]*$)")  # but not +0.12
 
 
 def harmless(value: T) -> T | str:
-    """Return a text that begins like a formula behind an apostrophe, which makes it a text, and anything else as it is."""
-    return f"'{value}" if isinstance(value, str) and FORMULA.match(value) else value
+    """Return a text that begins like a formula behind an apostrophe, which makes it a text, and anything else as it is.
+
+    A carriage return, which would begin another row, becomes a space.
+    """
+    if not isinstance(value, str):
+        return value
+    text = value.replace("\r", " ")
+    return f"'{text}" if FORMULA.match(value) else text
 
 
 def harmless_table(table: pd.DataFrame) -> pd.DataFrame:

@@ -92,7 +92,7 @@ class RunStore:
             return None
         try:
             return read_run(folder)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             warnings.warn(f"run {folder} is damaged and is trained again: {error}", stacklevel=2)
             return None
 
