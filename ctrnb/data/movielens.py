@@ -87,7 +87,7 @@ def load_ml_100k(data_dir: Path | None = None) -> Ratings:
     for name in columns[5:]:
         raise_unless(movies[name].isin(["0", "1"]), movies, "item", name, f"{place}: u.item")
     flags = movies[list(columns[5:])].to_numpy() == "1"
-    movies["genres"] = [tuple(np.asarray(genres, object)[row]) for row in flags]
+    movies["genres"] = [tuple(np.asarray(genres)[row]) for row in flags]
     return assemble("ml-100k", ratings, users, movies)
 
 

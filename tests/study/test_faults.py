@@ -276,7 +276,7 @@ def sweep_with_files_of_at_most(folder: Path, size: int) -> None:
         os._exit(42)
 
 
-@pytest.mark.parametrize("size", [100, 6000])
+@pytest.mark.parametrize("size", [6000])
 def test_a_limit_on_the_size_of_files_leaves_whole_runs_or_none(own: Path, size: int) -> None:
     assert in_process(sweep_with_files_of_at_most, own, size) == 42
     assert all(RunStore(own / "runs").intact(run_id) for run_id in whole(own / "runs"))
