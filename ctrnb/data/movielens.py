@@ -168,7 +168,7 @@ def first_bad_rating(content: bytes, where: str, separator: str) -> str:
         if len(fields) != 4:
             return f"{where}, line {number}: {len(fields)} fields in {line[:80]!r}. {expected}"
         for name, value in zip(COLUMNS, fields, strict=True):
-            if not re.fullmatch(r"\s*-?\d{1,18}\s*", value):
+            if not re.fullmatch(r"\s*-?\d{1,18}\s*", value, re.ASCII):
                 return f"{where}, line {number}, column {name}: {value!r} is not a whole number. {expected}"
         if not 1 <= int(fields[2]) <= 5:
             return f"{where}, line {number}, column rating: {fields[2]!r} is out of range. {expected}"

@@ -80,6 +80,7 @@ REFUSED = [
     ("ml-1m", "ratings.dat", "1::10::-1::100\n", "'-1' is out of range"),
     ("ml-1m", "ratings.dat", "1::10::0::100\n", "'0' is out of range"),
     ("ml-1m", "ratings.dat", "1::10::::100\n", "line 1, column rating: ''"),
+    ("ml-1m", "ratings.dat", "1::10::5\x1d::100\n", "line 1, column rating: '5.x1d'"),  # a space to Unicode alone
     ("ml-1m", "ratings.dat", '1::10::"5\n"::100\n', "line 1: 3 fields"),  # a quote does not join lines
     ("ml-1m", "ratings.dat", "1::10::5::99999999999999999999\n", "line 1, column timestamp"),
     ("ml-1m", "ratings.dat", "1::10::5::1\n" + "\0" * 9 + "\n", "line 2: 1 fields"),

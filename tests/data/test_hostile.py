@@ -124,6 +124,16 @@ def test_a_hostile_archive_is_refused_and_leaves_nothing(tmp_path: Path, name: s
     assert len(list(tmp_path.iterdir())) == 1 and not (tmp_path.parent / "evil").exists()
 
 
+def test_a_zip_whose_names_are_no_text_is_damaged(tmp_path: Path) -> None:
+    content = bytearray(zipped())
+    place = content.find(b"PK\x01\x02")
+    content[place + 9] |= 8  # the flag of a name in UTF-8
+    content[place + 46] = 0xFF
+    (tmp_path / "ml-1m.zip").write_bytes(content)
+    with pytest.raises(DataError, match="is damaged"):
+        load("ml-1m", data_dir=tmp_path)
+
+
 @pytest.mark.parametrize(
     "archive",
     [zipped(), tarred(), gzip.compress(tarred()), bz2.compress(tarred()), lzma.compress(tarred())],
