@@ -1,6 +1,7 @@
 """The command line: ``ctrnb curate``, ``train``, ``sweep``, ``advise``, ``verify`` and ``book``."""
 
 import json
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -164,7 +165,9 @@ def sweep(
         if dry_run:
             from ctrnb.study import command
 
-            found = command.dry_run(study, runs, data_dir=data_dir, device=device, workers=workers or 1)
+            found = command.dry_run(
+                study, runs, data_dir=data_dir, device=device, workers=1 if workers is None else workers
+            )
             emit(found if as_json else command.readable(found), as_json)
             return
         from ctrnb.study import engines
@@ -285,7 +288,10 @@ def curated(dataset: str, k: int, drop_middle: bool, seed: int, data_dir: Path |
     from ctrnb.data.curate import Curation, curate
 
     curation = Curation(k=k, drop_middle=drop_middle, seed=seed)
-    return curate(load(dataset, data_dir=data_dir), curation)
+    ratings = load(dataset, data_dir=data_dir)
+    for reason, count in ratings.dropped.items():
+        warnings.warn(f"{ratings.name}: {count:,} {reason}", stacklevel=2)
+    return curate(ratings, curation)
 
 
 def parse_settings(texts: list[str]) -> dict[str, str]:
@@ -312,7 +318,10 @@ def emit(values: dict[str, Any], as_json: bool) -> None:
 
 @contextmanager
 def reported() -> Iterator[None]:
-    """Print an error that the user can mend as one line and exit with 2; warnings are one line too."""
+    """Print an error that the user can mend as one line and exit with 2; warnings are one line too.
+
+    So are a disk that is full and a memory that is too small, wherever in a library they are met.
+    """
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
         print(f"ctrnb: warning: {message}", file=sys.stderr)
@@ -321,12 +330,37 @@ def reported() -> Iterator[None]:
         warnings.showwarning = show  # type: ignore[assignment]
         try:
             yield
+            sys.stdout.flush()  # here, where a full disk can still be reported
         except CtrnbError as error:
             print(f"ctrnb: {error}", file=sys.stderr)
+            raise typer.Exit(2) from None
+        except BrokenPipeError:  # the reader has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(1) from None
+        except OSError as error:
+            place = f"{error.filename}: " if error.filename else ""
+            print(f"ctrnb: {place}{error.strerror or error}. Finished runs are kept.", file=sys.stderr)
+            if error.filename is None:  # standard output, perhaps: Python must not try to flush it again
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())  # type: ignore[union-attr]
+            raise typer.Exit(2) from None
+        except (MemoryError, RuntimeError) as error:
+            if not lacks_memory(error):
+                raise
+            print(
+                f"ctrnb: not enough memory: {str(error).splitlines()[0]}. Use a smaller dataset, model or batch.",
+                file=sys.stderr,
+            )
             raise typer.Exit(2) from None
         except KeyboardInterrupt:
             print("ctrnb: stopped. Finished runs are kept.", file=sys.stderr)
             raise typer.Exit(130) from None
+
+
+def lacks_memory(error: Exception) -> bool:
+    """Return whether an error says that memory could not be had; torch says so by a RuntimeError."""
+    return isinstance(error, MemoryError) or any(
+        text in str(error) for text in ("allocate memory", "out of memory", "Storage size calculation overflowed")
+    )
 
 
 @contextmanager

@@ -6,6 +6,7 @@ through :func:`build`, so a misspelt name or an ill-typed value is an error ever
 
 import dataclasses
 import json
+import re
 import types
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 from ctrnb.errors import ConfigError, nearest
 
 T = TypeVar("T")
+NAME = re.compile(r"\w[\w .,()+-]*")
 
 
 def build(cls: type[T], values: Mapping[str, Any], *, where: str = "") -> T:
@@ -35,13 +37,22 @@ def build(cls: type[T], values: Mapping[str, Any], *, where: str = "") -> T:
             converted[name] = convert(value, hints[name])
         except ConfigError:  # from settings within these; it says more
             raise
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError, RecursionError):
             raise ConfigError(f"{cls.__name__}.{name}={value!r}{place}: expected {describe(hints[name])}.") from None
     required = [each.name for each in dataclasses.fields(cls) if has_no_default(each)]  # type: ignore[arg-type]
     missing = [name for name in required if name not in converted]
     if missing:
         raise ConfigError(f"{cls.__name__}{place} lacks {', '.join(missing)}. It needs: {', '.join(required)}.")
     return cls(**converted)
+
+
+def check_name(name: str, where: str) -> None:
+    """Raise ConfigError for a name that a page, a spreadsheet, a shell or a terminal might take for more than a name."""
+    if not NAME.fullmatch(name) or len(name) > 100:
+        raise ConfigError(
+            f"{where}={name!r}: a name begins with a letter or digit and is made of letters, digits, spaces and _ . , ( ) + -"
+            ", at most 100 of them. Write name = ... into the TOML."
+        )
 
 
 def has_no_default(field: dataclasses.Field) -> bool:
@@ -111,5 +122,5 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}. Give the path of a TOML file.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # malformed, not UTF-8, too deep, or a number without end
         raise ConfigError(f"{path} is not valid TOML: {error}.") from None

@@ -82,6 +82,11 @@ class Advice:
     bounds: dict[str, str]
     table: pd.DataFrame
 
+    @property
+    def undefined(self) -> list[str]:
+        """The groups that have no AUC: their test part lacks a class."""
+        return [name for name in self.bounds if name not in self.groups]
+
     def as_dict(self) -> dict[str, Any]:
         """Return everything as plain JSON values."""
         trial, request = self.trial, self.trial.request
@@ -106,6 +111,7 @@ class Advice:
             "ft": asdict(self.ft),
             "ts": asdict(self.ts) if self.ts else None,
             "groups": {name: asdict(each) | {"training_interactions": self.bounds[name]} for name, each in self.groups.items()},
+            "undefined_groups": self.undefined,
         }  # fmt: skip
 
 

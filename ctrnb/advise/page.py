@@ -25,9 +25,9 @@ def headline(advice: Advice) -> str:
 
 def power(decision: Decision) -> str:
     """Return which changes an undecided trial would have found, in words; empty for a decided one."""
-    if decision.verdict != UNDECIDED:
+    if decision.verdict != UNDECIDED or not all(effect.detectable for effect in decision.effects.values()):
         return ""
-    found = " and ".join(f"{100 * effect.detectable:.2f}" for effect in decision.effects.values() if effect.detectable)
+    found = " and ".join(f"{100 * (effect.detectable or 0):.2f}" for effect in decision.effects.values())
     names = " and ".join(REFERENCES[name] for name in decision.effects)
     return f"Changes of {found} points against {names} would have been found with 80 % probability; a larger --budget trains more seeds."
 
@@ -95,6 +95,13 @@ def groups_table(advice: Advice) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index("users")
 
 
+def without_auc(advice: Advice) -> str:
+    """Return which groups are not in the table, in words; empty where all are."""
+    if not advice.undefined:
+        return ""
+    return f"Of {' and '.join(advice.undefined)} the test part lacks clicks or non-clicks: AUC is undefined there."
+
+
 def lines(advice: Advice) -> list[str]:
     """Return the whole advice as lines of text."""
     groups = "For whom (points of 0.01 AUC, 95 % intervals; in the groups widened for three looks):"
@@ -107,6 +114,7 @@ def lines(advice: Advice) -> list[str]:
         "",
         groups,
         *groups_table(advice).reset_index().to_string(index=False).splitlines(),
+        *filter(None, [without_auc(advice)]),
         "",
         size(advice),
         place(advice),

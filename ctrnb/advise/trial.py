@@ -6,6 +6,7 @@ budget does not allow for that, the shipped settings are taken, then fewer epoch
 trains a few more seeds, and starts only if the last one's time fits into what is left. TS comes last.
 """
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -59,8 +60,8 @@ class Request:
     search: bool = True
 
     def __post_init__(self) -> None:
-        if not self.minutes > 0:
-            raise ConfigError(f"budget={self.minutes} minutes: it must be above 0.")
+        if not 0 < self.minutes < math.inf:
+            raise ConfigError(f"budget={self.minutes} minutes: it must be above 0, and end.")
         if self.seeds < 1:
             raise ConfigError(f"seeds={self.seeds}: at least 1 is needed.")
         limit = {} if self.epochs is None else {"training.epochs": self.epochs}

@@ -4,8 +4,10 @@ Fields: gender, age (the seven brackets of MovieLens-1M), occupation and the fir
 for users; release year (from the title) and genres for movies.
 """
 
+import csv
 import io
 import re
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from ctrnb.errors import DataError
 USER_FIELDS = tuple(Field(name, "categorical") for name in ("gender", "age", "occupation", "zip_prefix"))
 ITEM_FIELDS = (Field("release_year", "categorical"), Field("genres", "tags"))
 AGE_BRACKETS = (1, 18, 25, 35, 45, 50, 56)  # lower ends, as MovieLens-1M's README lists them
+COLUMNS = ("user", "item", "rating", "timestamp")
 
 
 @dataclass(frozen=True)
@@ -70,16 +73,20 @@ def load_ml_100k(data_dir: Path | None = None) -> Ratings:
     place = find_release(ML_100K, data_dir)
     ratings = read_ratings(place, "u.data", "\t")
     users = read_table(place, "u.user", "|", ("user", "age", "gender", "occupation", "zip"))
-    with open_raw(place, "u.genre") as file:
-        genres = [line.split("|")[0] for line in file.read().decode("latin-1").splitlines() if line]
+    genres = read_table(place, "u.genre", "|", ("name", "number"))["name"].tolist()
+    if len(set(genres)) < len(genres):
+        raise DataError(f"{place}: u.genre names a genre twice. Fetch the files again.")
     columns = ("item", "title", "date", "video", "url", *(f"genre {name}" for name in genres))
     movies = read_table(place, "u.item", "|", columns)
-    years = pd.to_numeric(users["age"], errors="coerce").to_numpy()
+    raise_unless(users["age"].str.fullmatch(r"\d{1,3}"), users, "user", "age", f"{place}: u.user")
+    years = users["age"].to_numpy(np.int64)
     brackets = np.asarray(AGE_BRACKETS)
     users["age"] = brackets[np.clip(np.searchsorted(brackets, years, side="right") - 1, 0, None)].astype(str)
     users["zip_prefix"] = users["zip"].str[:3]
     movies["release_year"] = release_year(movies["title"])
-    flags = movies[[f"genre {name}" for name in genres]].to_numpy() == "1"
+    for name in columns[5:]:
+        raise_unless(movies[name].isin(["0", "1"]), movies, "item", name, f"{place}: u.item")
+    flags = movies[list(columns[5:])].to_numpy() == "1"
     movies["genres"] = [tuple(np.asarray(genres)[row]) for row in flags]
     return assemble("ml-100k", ratings, users, movies)
 
@@ -120,10 +127,12 @@ def find_release(release: Release, data_dir: Path | None) -> Path:
             pooch.retrieve(release.url, known_hash=f"md5:{release.md5}", fname=f"{release.name}.zip", path=cache)
         )
     except Exception as error:  # pooch passes on whatever the network library raises
+        altered = isinstance(error, ValueError) and "hash" in str(error)
+        reason = "what came does not match its MD5" if altered else type(error).__name__
         raise DataError(
             f"{release.name} was not found at {looked} (files {', '.join(release.files)}), and it could not be "
-            f"downloaded from {release.url}: {type(error).__name__}. Fetch that zip on another machine and name its "
-            "folder by --data-dir or CTRNB_DATA."
+            f"downloaded from {release.url}: {reason}. Fetch that zip on another machine and name its folder by "
+            "--data-dir or CTRNB_DATA."
         ) from None
 
 
@@ -135,30 +144,31 @@ def read_ratings(place: Path, file: str, separator: str) -> pd.DataFrame:
     """
     with open_raw(place, file) as stream:
         content = stream.read()
-    names = ["user", "item", "rating", "timestamp"]
-    text = io.BytesIO(content.removeprefix(b"\xef\xbb\xbf").replace(separator.encode(), b"\t"))
+    text = io.BytesIO(content.removeprefix(b"\xef\xbb\xbf").replace(separator.encode(), b"\x1f"))
     try:
-        frame = pd.read_csv(
-            text, sep="\t", header=None, names=names, dtype=np.int64, index_col=False, skip_blank_lines=True
-        )
-        if frame["rating"].between(1, 5).all():
+        with warnings.catch_warnings(action="error"):  # such as of fields too many, which pandas would leave out
+            frame = pd.read_csv(
+                text, sep="\x1f", header=None, names=list(COLUMNS), dtype=np.int64, index_col=False,
+                quoting=csv.QUOTE_NONE,
+            )  # fmt: skip
+        if len(frame) and frame["rating"].between(1, 5).all():
             return frame
-    except (ValueError, pd.errors.ParserError, pd.errors.EmptyDataError, OverflowError):
+    except (ValueError, OverflowError, Warning):
         pass
     raise DataError(first_bad_rating(content, f"{place / file}" if place.is_dir() else f"{place}: {file}", separator))
 
 
 def first_bad_rating(content: bytes, where: str, separator: str) -> str:
     """Return what is wrong with the first malformed line of a ratings file."""
-    expected = f"Expected user{separator!r}item{separator!r}rating{separator!r}timestamp with a rating of 1 to 5."
-    for number, line in enumerate(content.decode("latin-1").splitlines(), start=1):
-        fields = line.removeprefix("\xef\xbb\xbf").split(separator)
+    expected = f"Expected {separator.join(COLUMNS)!r} with a rating of 1 to 5."
+    for number, line in enumerate(lines_of(content), start=1):
+        fields = line.split(separator)
         if not line.strip():
             continue
         if len(fields) != 4:
             return f"{where}, line {number}: {len(fields)} fields in {line[:80]!r}. {expected}"
-        for name, value in zip(("user", "item", "rating", "timestamp"), fields, strict=True):
-            if not re.fullmatch(r"\s*-?\d{1,18}\s*", value):
+        for name, value in zip(COLUMNS, fields, strict=True):
+            if not re.fullmatch(r"\s*-?\d{1,18}\s*", value, re.ASCII):
                 return f"{where}, line {number}, column {name}: {value!r} is not a whole number. {expected}"
         if not 1 <= int(fields[2]) <= 5:
             return f"{where}, line {number}, column rating: {fields[2]!r} is out of range. {expected}"
@@ -172,7 +182,7 @@ def read_table(place: Path, file: str, separator: str, names: tuple[str, ...]) -
         DataError: a line with another number of fields; file and line are named.
     """
     with open_raw(place, file) as stream:
-        lines = stream.read().decode("latin-1").removeprefix("\xef\xbb\xbf").splitlines()
+        lines = lines_of(stream.read())
     rows = []
     for number, line in enumerate(lines, start=1):
         if not line.strip():
@@ -185,6 +195,20 @@ def read_table(place: Path, file: str, separator: str, names: tuple[str, ...]) -
             )
         rows.append(fields)
     return pd.DataFrame(rows, columns=list(names), dtype=object)
+
+
+def lines_of(content: bytes) -> list[str]:
+    """Return the lines of a file in Latin-1; signs that Unicode alone takes for the end of a line stay within it."""
+    text = content.removeprefix(b"\xef\xbb\xbf").decode("latin-1")
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
+def raise_unless(good: pd.Series, table: pd.DataFrame, key: str, column: str, where: str) -> None:
+    """Raise DataError at the first row that is not good, naming its id, column and value."""
+    bad = np.flatnonzero(~good.to_numpy(bool))
+    if len(bad):
+        row = table.iloc[bad[0]]
+        raise DataError(f"{where}, {key} {row[key]}, column {column}: {row[column]!r} is malformed. Fetch it again.")
 
 
 def release_year(title: pd.Series) -> pd.Series:

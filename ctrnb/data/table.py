@@ -34,9 +34,11 @@ import numpy as np
 import pandas as pd
 
 from ctrnb.data.ratings import Field, Ratings, from_columns, unique_rows
-from ctrnb.data.raw import data_folder
-from ctrnb.errors import DataError, nearest
-from ctrnb.settings import build, read_toml
+from ctrnb.data.raw import DAMAGE, data_folder, open_file
+from ctrnb.errors import ConfigError, DataError, nearest
+from ctrnb.settings import build, check_name, read_toml
+
+LARGEST = float(np.finfo(np.float32).max)  # ratings and numeric fields are kept in 32 bits
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,10 @@ class RatingsFile:
     timestamp: str | None = None
     separator: str = ","
 
+    def __post_init__(self) -> None:
+        check_distinct("[ratings]", [self.user, self.item, self.rating, self.timestamp])
+        check_separator("[ratings]", self.separator)
+
 
 @dataclass(frozen=True)
 class SideFile:
@@ -62,6 +68,13 @@ class SideFile:
     numeric: tuple[str, ...] = ()
     tag_separator: str = "|"
     separator: str = ","
+
+    def __post_init__(self) -> None:
+        where = f"the table of {self.path}"
+        check_distinct(where, [field.name for field in self.fields])
+        check_separator(where, self.separator)
+        if not self.tag_separator:
+            raise ConfigError(f"{where}: tag_separator is empty. Write the text between two tags, such as '|'.")
 
     @property
     def fields(self) -> tuple[Field, ...]:
@@ -80,6 +93,23 @@ class Description:
     name: str
     positive: float = 4.0
     middle: tuple[float, ...] = (3.0,)
+
+    def __post_init__(self) -> None:
+        check_name(self.name, "Description.name")
+
+
+def check_distinct(where: str, columns: list[str | None]) -> None:
+    """Raise ConfigError where a column is named for two purposes."""
+    named = [column for column in columns if column is not None]
+    twice = [column for column in named if named.count(column) > 1]
+    if twice:
+        raise ConfigError(f"{where} names the column {twice[0]!r} twice. Name another column for each purpose.")
+
+
+def check_separator(where: str, separator: str) -> None:
+    """Raise ConfigError unless a CSV may have this separator."""
+    if len(separator.encode()) != 1 or separator in '"\r\n':
+        raise ConfigError(f"{where}: separator={separator!r} must be one plain character, such as ',' or ';'.")
 
 
 def load_table(toml: Path, data_dir: Path | None = None) -> Ratings:
@@ -114,7 +144,7 @@ def load_table(toml: Path, data_dir: Path | None = None) -> Ratings:
         frame[ratings.user],
         frame[ratings.item],
         numbers(frame[ratings.rating], path, ratings.rating),
-        numbers(frame[ratings.timestamp], path, ratings.timestamp) if ratings.timestamp else None,
+        times(frame[ratings.timestamp], path, ratings.timestamp) if ratings.timestamp else None,
         tables.get("users"),
         tables.get("items"),
         user_fields=sides["users"].fields if "users" in sides else (),
@@ -149,47 +179,90 @@ def find_file(name: str, toml: Path, data_dir: Path | None) -> Path:
     if folder is not None:
         places += [folder / name, folder / toml.stem / name]
     for place in places:
-        if place.is_file():
-            return place
+        try:
+            if place.is_file():
+                return place
+        except OSError:  # no name that a file can have
+            continue
     raise DataError(
         f"{toml} names {name!r}, which is not at {' or '.join(map(str, places))}. Set --data-dir or CTRNB_DATA."
     )
 
 
-def read_columns(path: Path, names: list[str], separator: str) -> pd.DataFrame:
+def read_columns(path: Path, names: list[str], separator: str, lists: tuple[str, ...] = ()) -> pd.DataFrame:
     """Return the named columns of a CSV or Parquet file; CSV cells as text, empty ones as NA.
 
+    Args:
+        lists: the columns whose cells may be lists in a Parquet file.
+
     Raises:
-        DataError: the file is empty, malformed or not UTF-8, or lacks a column.
+        DataError: the file is empty, malformed or not UTF-8, lacks a column, or has one twice.
     """
+    from pyarrow import ArrowException
+
+    names = list(dict.fromkeys(names))
     try:
         if path.suffix == ".parquet":
-            import pyarrow.parquet
-
-            check_columns(pyarrow.parquet.read_schema(path).names, names, path)
-            frame = pd.read_parquet(path, columns=list(dict.fromkeys(names)))
-        else:
-            separator = "\t" if ".tsv" in path.suffixes else separator
-            options: dict[str, Any] = {"sep": separator, "encoding": "utf-8-sig"}
-            check_columns(list(pd.read_csv(path, nrows=0, **options).columns), names, path)
-            frame = pd.read_csv(
-                path, usecols=list(dict.fromkeys(names)), dtype=str, keep_default_na=False, na_values=[""],
-                skip_blank_lines=False, on_bad_lines="error", **options,
-            )  # fmt: skip
+            return read_parquet(path, names, lists)
+        return read_csv(path, names, "\t" if ".tsv" in path.suffixes else separator)
     except pd.errors.EmptyDataError:
         raise DataError(f"{path} is empty. Its first line must name the columns.") from None
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not UTF-8 (byte {error.start}). Save it as UTF-8.") from None
     except DataError:
         raise
-    except (ValueError, OSError, EOFError) as error:  # pandas and pyarrow name the line in their message
+    except (ValueError, OSError, ArrowException, *DAMAGE) as error:  # pandas and pyarrow name the line
         raise DataError(f"{path} cannot be read: {' '.join(str(error).split())}") from None
-    return frame
+
+
+def read_parquet(path: Path, names: list[str], lists: tuple[str, ...]) -> pd.DataFrame:
+    """Return the named columns of a Parquet file."""
+    import pyarrow.parquet
+    from pyarrow import types
+
+    schema = pyarrow.parquet.read_schema(path)
+    check_columns(schema.names, names, path)
+    for name in names:
+        kind = schema.field(name).type
+        if types.is_nested(kind) and not (name in lists and (types.is_list(kind) or types.is_large_list(kind))):
+            raise DataError(f"{path}, column {name}: {kind} where one value a row is needed.")
+    return pd.read_parquet(path, columns=names)
+
+
+def read_csv(path: Path, names: list[str], separator: str) -> pd.DataFrame:
+    """Return the named columns of a CSV file as text.
+
+    By pyarrow, which refuses a row with another number of fields than the first: pandas leaves out those that are too many,
+    or takes the first for the row's label and moves every column.
+    """
+    from pyarrow import csv
+
+    with open_file(path) as stream:
+        header = pd.read_csv(
+            stream, header=None, nrows=1, sep=separator, encoding="utf-8-sig", dtype=str, keep_default_na=False,
+            skip_blank_lines=False,
+        )  # fmt: skip
+    check_columns(header.iloc[0].tolist(), names, path)
+    with open_file(path) as stream:
+        table = csv.read_csv(
+            stream,
+            csv.ReadOptions(use_threads=False),  # with threads a message does not name its row
+            csv.ParseOptions(delimiter=separator, newlines_in_values=True, ignore_empty_lines=False),
+            csv.ConvertOptions(
+                include_columns=names,
+                column_types=dict.fromkeys(names, "string"),
+                null_values=[""],
+                strings_can_be_null=True,
+            ),
+        )
+    return table.to_pandas()
 
 
 def check_columns(present: list[str], names: list[str], path: Path) -> None:
-    """Raise DataError unless every name is a column."""
+    """Raise DataError unless every name is one column."""
     for name in names:
+        if present.count(name) > 1:
+            raise DataError(f"{path} has more than one column {name!r}. Rename the others.")
         if name not in present:
             raise DataError(
                 f"{path} has no column {name!r}.{nearest(name, map(str, present))} It has: "
@@ -217,17 +290,35 @@ def numbers(column: pd.Series, path: Path, name: str) -> np.ndarray:
     """
     raise_if_missing(column, path, name, "a number")
     values = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
-    bad = np.flatnonzero(~np.isfinite(values))
-    if len(bad):
-        raise DataError(
-            f"{path}, {line_of(bad[0], path)}, column {name}: {column.iloc[bad[0]]!r} is not a finite number."
-        )
+    raise_if(~(np.abs(values) <= LARGEST), column, path, name, "is not a finite number")
     return values
+
+
+def times(column: pd.Series, path: Path, name: str) -> np.ndarray:
+    """Return a column of times as whole seconds, int64.
+
+    Raises:
+        DataError: the first value that is missing or no whole number, or too large for seconds, with its line.
+    """
+    if pd.api.types.is_datetime64_any_dtype(column):
+        raise_if_missing(column, path, name, "a time")
+        return column.dt.as_unit("s").astype(np.int64).to_numpy()
+    values = numbers(column, path, name)
+    bad = (np.abs(values) >= 2**53) | (values != np.floor(values))
+    raise_if(bad, column, path, name, "is not a time in whole seconds")
+    return values.astype(np.int64)
+
+
+def raise_if(bad: np.ndarray, column: pd.Series, path: Path, name: str, why: str) -> None:
+    """Raise DataError at the first bad value."""
+    rows = np.flatnonzero(bad)
+    if len(rows):
+        raise DataError(f"{path}, {line_of(rows[0], path)}, column {name}: {column.iloc[rows[0]]!r} {why}.")
 
 
 def read_side(side: SideFile, path: Path) -> pd.DataFrame:
     """Return the fields of users or items, indexed by id as text."""
-    frame = read_columns(path, [side.id, *(field.name for field in side.fields)], side.separator)
+    frame = read_columns(path, [side.id, *(field.name for field in side.fields)], side.separator, side.tags)
     raise_if_missing(frame[side.id], path, side.id, "an id")
     table = pd.DataFrame(index=pd.Index(frame[side.id].astype(str)))
     for field in side.fields:
@@ -240,12 +331,8 @@ def read_side(side: SideFile, path: Path) -> pd.DataFrame:
             known = column.notna().to_numpy()
             values = np.full(len(column), np.nan)
             values[known] = pd.to_numeric(column[known], errors="coerce").to_numpy(np.float64)
-            bad = np.flatnonzero(known & ~np.isfinite(values))
-            if len(bad):
-                raise DataError(
-                    f"{path}, {line_of(bad[0], path)}, column {field.name}: {column.iloc[bad[0]]!r} is not a finite "
-                    "number. Leave the cell empty where it is unknown."
-                )
+            bad = known & ~(np.abs(values) <= LARGEST)
+            raise_if(bad, column, path, field.name, "is not a finite number; leave the cell empty where it is unknown")
             table[field.name] = values
     return unique_rows(table, f"{path}, column {side.id}")
 

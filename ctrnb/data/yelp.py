@@ -7,10 +7,10 @@ Policy: a review without user, business or stars is dropped and counted; of seve
 by date is kept and the others counted.
 """
 
-import io
 import json
+import re
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,8 @@ def load_yelp2022(data_dir: Path | None = None) -> Ratings:
         where = f"{place}: {REVIEWS}, line {number}"
         if isinstance(stars, bool) or not isinstance(stars, (int, float)) or not 1 <= stars <= 5:
             raise DataError(f"{where}, field stars: {stars!r} is not a rating of 1 to 5.")
-        row = (user_codes(str(user)), item_codes(str(item)), float(stars), seconds(review.get("date"), where))
+        user, item = identity(user, f"{where}, field user_id"), identity(item, f"{where}, field business_id")
+        row = (user_codes(user), item_codes(item), float(stars), seconds(review.get("date"), where))
         for column, value in zip(columns, row, strict=True):
             column.append(value)
     dropped = {"reviews without user, business or stars": incomplete} if incomplete else {}
@@ -95,19 +96,35 @@ def records(place: Path, file: str) -> Iterator[tuple[int, dict[str, Any]]]:
         DataError: a line is not a JSON object, as when the file was cut in the middle.
     """
     with open_raw(place, file) as stream:
-        for number, line in enumerate(io.TextIOWrapper(stream, encoding="utf-8-sig", errors="strict"), start=1):
-            if not line.strip():
+        for number, line in enumerate(stream, start=1):
+            text = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
+            if not text.strip():
                 continue
             try:
-                record = json.loads(line)
-            except json.JSONDecodeError as error:
+                record = json.loads(text.decode("utf-8"))
+            except (ValueError, RecursionError) as error:  # not UTF-8, cut short, too deep, or a number without end
+                named = isinstance(error, json.JSONDecodeError)
+                reason = f"{error.msg} at column {error.colno}" if named else str(error)  # type: ignore[union-attr]
                 raise DataError(
-                    f"{place}: {file}, line {number} is not JSON: {error.msg} at column {error.colno}. "
-                    "The file may be cut short: fetch it again."
+                    f"{place}: {file}, line {number} is not JSON: {reason}. The file may be cut short: fetch it again."
                 ) from None
             if not isinstance(record, dict):
                 raise DataError(f"{place}: {file}, line {number} is not a JSON object.")
             yield number, record
+
+
+def identity(value: Any, where: str) -> str:
+    """Return an id as text.
+
+    Raises:
+        DataError: it is neither a text nor a whole number, or half a character.
+    """
+    if isinstance(value, str):
+        if value.isascii() or not re.search("[\ud800-\udfff]", value):
+            return value
+    elif isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise DataError(f"{where}: {value!r} is not an id, which is a text.")
 
 
 def seconds(date: Any, where: str) -> int:
@@ -115,8 +132,9 @@ def seconds(date: Any, where: str) -> int:
     if date is None:
         return 0
     try:
-        return int(datetime.fromisoformat(str(date)).timestamp())
-    except ValueError:
+        found = datetime.fromisoformat(str(date))
+        return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())
+    except (ValueError, OverflowError):
         raise DataError(f"{where}, field date: {date!r} is not a date like 2018-07-07 22:09:11.") from None
 
 
@@ -130,10 +148,12 @@ def read_side(
 ) -> pd.DataFrame:
     """Return the fields of the users or businesses that have a review, indexed by id."""
     ids, rows = [], []
-    for _, record in records(place, file):
-        if (id := record.get(key)) is not None and id in known:
-            ids.append(id)
-            rows.append(row(record))
+    for number, record in records(place, file):
+        if (id := record.get(key)) is not None:
+            name = identity(id, f"{place}: {file}, line {number}, field {key}")
+            if name in known:
+                ids.append(name)
+                rows.append(row(record))
     table = pd.DataFrame(
         rows, index=pd.Index(ids, dtype=object), columns=[field.name for field in fields], dtype=object
     )
@@ -149,4 +169,11 @@ def user_row(record: dict[str, Any]) -> tuple[Any, ...]:
 def business_row(record: dict[str, Any]) -> tuple[Any, ...]:
     """Return a business's city, state and categories."""
     categories = record.get("categories") or ""
-    return record.get("city"), record.get("state"), tuple(t for part in categories.split(",") if (t := part.strip()))
+    parts = categories if isinstance(categories, list) else str(categories).split(",")
+    tags = tuple(tag for part in parts if (tag := str(part).strip()))
+    return text_of(record.get("city")), text_of(record.get("state")), tags
+
+
+def text_of(value: Any) -> str | None:
+    """Return a value as text, or None where there is none."""
+    return None if value is None else str(value)

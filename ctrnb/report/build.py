@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -27,6 +28,7 @@ from ctrnb.report.measured import book_root
 from ctrnb.report.progress import Lines, observer
 from ctrnb.settings import read_toml
 
+MARK = "objects.inv"  # Sphinx writes it into every book
 Values = Mapping[str, dict[str, Any]]
 
 
@@ -56,19 +58,44 @@ def build_book(
     given = {} if profile == "quick" else flatten(read_toml(Path(profile)))
     values = assign(chapters, given | dict(parameters or {}))
     build = build_folder(root)
+    html = out or build / "html"
+    check_out(html)
+    jobs = cores() if jobs is None else jobs
     os.environ.setdefault("CTRNB_RUNS", str(build / "runs"))
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # the quick runs' batches are too small to share between cores
     start = time.perf_counter()
     work = build / "book"
     executed = work / "executed"
-    execute_all(chapters, values, root, executed, jobs or cores())
+    execute_all(chapters, values, root, executed, jobs)
     compile_html(root, chapters, executed, work)
-    html = out or build / "html"
-    shutil.rmtree(html, ignore_errors=True)
-    html.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(work / "_build" / "html", html)
+    publish(work / "_build" / "html", html)
     print(f"Book built in {time.perf_counter() - start:.0f} s. Open:", file=sys.stderr)
     return html / "index.html"
+
+
+def check_out(html: Path) -> None:
+    """Raise BookError where a book may not be written: a file, a folder of other things, or a place that cannot be made.
+
+    A folder may be replaced if it is empty or holds a book, which Sphinx marks by its inventory.
+    """
+    try:
+        html.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=html.parent):
+            pass
+        if html.exists() and any(html.iterdir()) and not (html / MARK).is_file():
+            raise BookError(f"{html} holds something other than a book. Name an empty or a new folder by --out.")
+    except OSError as error:
+        raise BookError(f"{html} cannot be written: {error.strerror or error}. Name another folder by --out.") from None
+
+
+def publish(built: Path, html: Path) -> None:
+    """Put a compiled book in its place: copied beside it first, so that the one that is there stays until then."""
+    with tempfile.TemporaryDirectory(prefix=f".{html.name}-", dir=html.parent) as folder:
+        fresh = Path(folder) / "fresh"
+        shutil.copytree(built, fresh)
+        if html.exists():
+            html.rename(Path(folder) / "old")
+        fresh.rename(html)
 
 
 def list_parameters(root: Path | None = None) -> str:

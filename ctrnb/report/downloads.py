@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ctrnb.report.cache import PACKAGE, READS, data_of, modules_of
 from ctrnb.report.chapters import Chapter
+from ctrnb.spreadsheet import harmless
 
 
 def write_downloads(chapter: Chapter, executed: Path, root: Path, folder: Path) -> None:
@@ -48,5 +49,5 @@ def tables(notebook: Path) -> Iterator[str]:
             for table in BeautifulSoup(html, "html.parser").find_all("table"):
                 text = io.StringIO()
                 rows = [row.find_all(["th", "td"]) for row in table.find_all("tr")]
-                csv.writer(text).writerows([[cell.get_text(" ", strip=True) for cell in row] for row in rows])
+                csv.writer(text).writerows([[harmless(cell.get_text(" ", strip=True)) for cell in row] for row in rows])
                 yield text.getvalue()

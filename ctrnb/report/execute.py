@@ -2,6 +2,7 @@
 
 import json
 import platform
+import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -65,7 +66,7 @@ def execute(chapter: Chapter, values: dict[str, Any], root: Path, folder: Path) 
     write_notebook(chapter, places["input"])
     record_file = folder / f"{chapter.name}.json"
     record_file.unlink(missing_ok=True)
-    key, begin = key_of(chapter, values, root), datetime.now(UTC)
+    key, begin = key_of(chapter, values, root), time.perf_counter()
     try:
         papermill.execute_notebook(
             str(places["input"]), str(places["failed"]), parameters=values, cwd=str(root), kernel_name="python3",
@@ -78,8 +79,7 @@ def execute(chapter: Chapter, values: dict[str, Any], root: Path, folder: Path) 
             f"(executed part: {places['failed']})"
         ) from None
     places["failed"].rename(folder / f"{chapter.name}.ipynb")
-    end = datetime.now(UTC)
-    seconds = (end - begin).total_seconds()
+    seconds, end = time.perf_counter() - begin, datetime.now(UTC)
     record = Record(
         chapter.name, key, values, round(seconds, 1), end.isoformat(timespec="seconds"), device(), versions()
     )

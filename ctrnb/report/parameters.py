@@ -12,6 +12,7 @@ The cell assigns literals, one a line. The comment behind one says what it means
 
 import ast
 import io
+import math
 import re
 import tokenize
 from collections.abc import Mapping
@@ -134,7 +135,7 @@ def coerce(value: Any, parameter: Parameter, where: str) -> Any:
     if isinstance(value, str) and not isinstance(default, str):
         try:
             value = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
             raise ParameterError(f"{where}={value!r}: expected a {parameter.type} like {default!r}.") from None
     if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
@@ -145,6 +146,8 @@ def coerce(value: Any, parameter: Parameter, where: str) -> Any:
     elif type(value) is not type(default):
         raise ParameterError(f"{where}={value!r}: expected a {parameter.type} like {default!r}.")
     for item in value if isinstance(value, list) else [value]:
+        if isinstance(item, float) and not math.isfinite(item):
+            raise ParameterError(f"{where}={value!r}: a finite number is needed.")
         if not parameter.allows(item):
             close = nearest(item, parameter.choices())
             raise ParameterError(f"{where}={value!r}: allowed is {parameter.range}.{close}")

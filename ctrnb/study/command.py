@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+from ctrnb.errors import ConfigError
 from ctrnb.study.description import read_study
 from ctrnb.study.estimate import Timing, estimated_seconds, probe, timings
-from ctrnb.study.ledger import changes_path, check_suffix, tables, write_table
+from ctrnb.study.ledger import changes_path, check_suffix, check_writable, tables, write_table
 from ctrnb.study.plan import Training, sizes, steps
 from ctrnb.study.progress import duration, observer
 from ctrnb.study.sweep import Engine, Sweep
@@ -20,6 +21,8 @@ def dry_run(path: Path, runs: Path, *, data_dir: Path | None, device: str, worke
     is left with ``workers`` trainings at a time; probes (how many short ones the estimate needed); cells, the counts by
     dataset, k, drop_middle and model.
     """
+    if workers < 1:
+        raise ConfigError(f"workers={workers}: at least 1 is needed.")
     study = read_study(path)
     sweep = Sweep(study, RunStore(runs), data_dir=data_dir, device=device)
     startable = len(sweep.open_steps())
@@ -73,6 +76,7 @@ def sweep(
     study = read_study(path)
     out = out or runs / f"{study.name}.csv"
     check_suffix(out)
+    check_writable(out)
     if engine.local:
         pick_device(device)
     state = Sweep(study, RunStore(runs), data_dir=data_dir, device=device)

@@ -35,7 +35,7 @@ from typing import Any, Literal
 from ctrnb.data.variant import split_variant
 from ctrnb.errors import ConfigError, nearest
 from ctrnb.models import MODELS
-from ctrnb.settings import build, read_toml
+from ctrnb.settings import build, check_name, read_toml
 from ctrnb.training.config import SECTIONS, TIERS, check_tier, settings
 from ctrnb.training.tiers import shared_with_base
 
@@ -106,8 +106,7 @@ class Study:
     def __post_init__(self) -> None:
         if not self.cells:
             raise ConfigError("Study.cells is empty: a study needs at least one [[cells]].")
-        if not self.name or Path(self.name).name != self.name:
-            raise ConfigError(f"Study.name={self.name!r}: a name that can be a file's is needed.")
+        check_name(self.name, "Study.name")
         if self.repeats < 2:
             raise ConfigError(f"Study.repeats={self.repeats}: an interval needs at least 2 draws.")
         self.check_grid()

@@ -38,7 +38,7 @@ def read_timings(folder: Path) -> Iterator[Timing]:
         try:
             row = json.loads(path.read_bytes())["row"]
             yield Timing(row["dataset"], row["model"], row["tier"], 1 / row["train_samples_per_second"], row["epochs"])
-        except (OSError, ValueError, KeyError, ZeroDivisionError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError, ZeroDivisionError):
             continue
 
 

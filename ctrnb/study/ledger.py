@@ -9,6 +9,7 @@ Both are derived from the runs folder and can be made again at any time; a suffi
 import json
 import os
 import tempfile
+from errno import EISDIR
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import pandas as pd
 from ctrnb.data import Encoded
 from ctrnb.errors import ConfigError, RunError
 from ctrnb.models import DISPLAY
+from ctrnb.spreadsheet import harmless_table
 from ctrnb.study.changes import Draws, changes, delong_p, resample, with_holm
 from ctrnb.study.plan import Group, Step, steps
 from ctrnb.study.sweep import Sweep
@@ -168,13 +170,28 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
             temporary = Path(file.name)
         try:
-            table.to_csv(temporary, index=False) if path.suffix == ".csv" else table.to_parquet(temporary, index=False)
+            if path.suffix == ".csv":
+                harmless_table(table).to_csv(temporary, index=False)
+            else:
+                table.to_parquet(temporary, index=False)
             temporary.chmod(0o666 & ~umask())
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise RunError(f"{path} could not be written: {error.strerror or error}.") from None
+
+
+def check_writable(path: Path) -> None:
+    """Raise RunError unless a table can be written there: before hours of training rather than after them."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise RunError(f"{path} cannot be written: {error.strerror or error}. Name another place by --out.") from None
 
 
 def umask() -> int:

@@ -63,7 +63,9 @@ class Live(Lines):
         self.bar, self.task = bar, task
 
     def say(self, text: str) -> None:
-        self.bar.console.print(f"[dim]{self.done + self.errors}/{self.total}[/dim] {text}", highlight=False)
+        from rich.markup import escape
+
+        self.bar.console.print(f"[dim]{self.done + self.errors}/{self.total}[/dim] {escape(text)}", highlight=False)
 
     def waited(self, running: int) -> None:
         left = self.seconds_left(running)

@@ -31,7 +31,7 @@ class EncoderConfig:
     def __post_init__(self) -> None:
         if self.dim < 1:
             raise ConfigError(f"EncoderConfig.dim={self.dim}: an embedding needs at least 1 entry.")
-        if self.init_std <= 0:
+        if not 0 < self.init_std < math.inf:
             raise ConfigError(f"EncoderConfig.init_std={self.init_std}: it must be above 0.")
         if self.layers < 0:
             raise ConfigError(f"EncoderConfig.layers={self.layers}: it must be 0 or more.")
@@ -70,13 +70,13 @@ class TrainingConfig:
             if getattr(self, name) < 1:
                 raise ConfigError(f"TrainingConfig.{name}={getattr(self, name)}: it must be at least 1.")
         for name in ("l2_embedding", "l2_network", "weight_decay", "grad_clip", "min_improvement"):
-            if not getattr(self, name) >= 0:
+            if not 0 <= getattr(self, name) < math.inf:
                 raise ConfigError(f"TrainingConfig.{name}={getattr(self, name)}: it must be 0 or more.")
         if self.embedding_update == "rows" and self.weight_decay:
             raise ConfigError(
                 "TrainingConfig.weight_decay reaches every row in every step, embedding_update='rows' does not: leave it 0."
             )
-        if not self.learning_rate > 0:
+        if not 0 < self.learning_rate < math.inf:
             raise ConfigError(f"TrainingConfig.learning_rate={self.learning_rate}: it must be above 0.")
         if not 0 < self.lr_decay <= 1:
             raise ConfigError(f"TrainingConfig.lr_decay={self.lr_decay}: it must be above 0 and at most 1.")
@@ -98,6 +98,10 @@ class Specification:
     encoder: EncoderConfig
     training: TrainingConfig
     parent: str | None = None  # run_id of the training this one starts from or takes its budget from
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed < 2**63:
+            raise ConfigError(f"seed={self.seed}: a seed is a whole number from 0 to 2**63 - 1.")
 
     @property
     def run_id(self) -> str:

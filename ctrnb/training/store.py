@@ -20,6 +20,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +28,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
@@ -90,7 +92,7 @@ class RunStore:
             return None
         try:
             return read_run(folder)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             warnings.warn(f"run {folder} is damaged and is trained again: {error}", stacklevel=2)
             return None
 
@@ -129,8 +131,9 @@ class RunStore:
     def tidy(self, older_than_seconds: float = 3600) -> None:
         """Remove what killed processes left half-written; what is younger may still be in the making."""
         for folder in self.folder.glob(f"{UNFINISHED}*") if self.folder else ():
-            if time.time() - folder.stat().st_mtime > older_than_seconds:
-                shutil.rmtree(folder, ignore_errors=True)
+            with suppress(FileNotFoundError):  # another process has finished it, or removed it, meanwhile
+                if time.time() - folder.stat().st_mtime > older_than_seconds:
+                    shutil.rmtree(folder, ignore_errors=True)
 
 
 def origin() -> dict[str, str]:
@@ -155,7 +158,7 @@ def unpack(files: Files, run_id: str) -> RunResult:
     """Return the run that :func:`pack` made files of.
 
     Raises:
-        ValueError: a file is cut short or altered, or is of another run.  KeyError: one is missing.
+        ValueError: a file is cut short, altered or of another format, or is of another run.  KeyError: one is missing.
     """
     if files[SUMS] != sums(files):
         kept = files[SUMS].splitlines()
@@ -167,10 +170,26 @@ def unpack(files: Files, run_id: str) -> RunResult:
     return RunResult(
         row=document["row"],
         history=document["history"],
-        state=load(files["model.safetensors"]),
-        probabilities=load(files["test.safetensors"])["probability"].numpy(),
+        state=tensors(files, "model.safetensors"),
+        probabilities=tensors(files, "test.safetensors")["probability"].numpy(),
         origin=document["origin"],
     )
+
+
+def tensors(files: Files, name: str) -> dict[str, Tensor]:
+    """Return the tensors of a safetensors file.
+
+    Raises:
+        ValueError: it is of another format, or a number in it is not finite.
+    """
+    try:
+        found = load(files[name])
+    except SafetensorError as error:
+        raise ValueError(f"{name} is not safetensors: {error}") from None
+    for key, tensor in found.items():
+        if not torch.isfinite(tensor).all():
+            raise ValueError(f"{name}: {key} is not finite")
+    return found
 
 
 def sums(files: Files) -> bytes:

@@ -27,7 +27,7 @@ import ctrnb
 from ctrnb.data.encode import Encoded
 from ctrnb.data.graph import training_graph
 from ctrnb.encoders import CTRNetwork, LightGCNEncoder, TableEncoder
-from ctrnb.errors import ConfigError
+from ctrnb.errors import ConfigError, RunError
 from ctrnb.evaluation.groups import activity_groups, evaluate
 from ctrnb.models import make_model
 from ctrnb.training.config import (
@@ -188,7 +188,14 @@ def start_network(encoded: Encoded, job: Job) -> CTRNetwork:
     torch.manual_seed(job.specification.seed)
     network = build_network(encoded, job.specification)
     if job.start is not None:
-        network.load_state_dict(job.start.state)
+        try:
+            network.load_state_dict(job.start.state)
+        except RuntimeError as error:  # torch names the weights on lines of their own
+            run_id = job.start.row["run_id"]
+            raise RunError(
+                f"the weights of run {run_id} do not fit the {job.specification.model} that starts from them: "
+                f"{' '.join(str(error).split())[:300]}. Remove the run to have it trained again."
+            ) from None
     return network
 
 

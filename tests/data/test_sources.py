@@ -60,7 +60,7 @@ def test_a_malformed_movielens_line_is_named(tmp_path: Path, line: str, message:
 
 def test_an_empty_ratings_file_is_named(tmp_path: Path) -> None:
     write(tmp_path, ML_1M | {"ratings.dat": ""})
-    with pytest.raises(DataError, match="ml-1m holds no ratings"):
+    with pytest.raises(DataError, match="ratings.dat holds no ratings"):
         load("ml-1m", data_dir=tmp_path)
 
 

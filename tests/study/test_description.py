@@ -69,7 +69,7 @@ def test_what_the_seeds_are_of(vary: str, draws: tuple) -> None:
         ("cells = 3", "expected a list"),
         ("cells = [3]", "expected a list of a table"),
         ("repeats = 1\n" + CELL, "at least 2 draws"),
-        ('name = "a/b"\n' + CELL, "a file's"),
+        ('name = "a/b"\n' + CELL, "Study.name='a/b'"),
         ("k = ", "not valid TOML"),
     ],
 )
