@@ -145,13 +145,13 @@ def test_statistics_by_hand() -> None:
     assert (found["interactions_per_user"], found["interactions_per_item"]) == (120 / 12, 120 / 10)
     assert (found["users"], found["items"], found["interactions"]) == (12, 10, 120)
     assert (found["train"], found["valid"], found["test"]) == (96, 12, 12)
-    thirds = pd.DataFrame({"user": [0, 0, 0], "item": [0, 1, 2], "label": [1, 0, 0], "split": [0, 0, 1]})
-    short = replace(
-        tiny(), interactions=thirds, users=pd.DataFrame(index=["a"]), items=pd.DataFrame(index=["x", "y", "z"])
-    )
+    thirds = pd.DataFrame({"user": [0, 0, 1], "item": [0, 1, 4], "label": [1, 0, 0], "split": [0, 0, 1]})
+    sides = {"users": pd.DataFrame(index=["a", "b"]), "items": pd.DataFrame(index=list("vwxyz"))}
+    short = replace(tiny(), interactions=thirds, **sides)
     found = short.statistics()
+    assert (found["interactions_per_user"], found["interactions_per_item"]) == (3 / 2, 3 / 5)
     assert (found["train"], found["valid"], found["test"]) == (2, 1, 0)
-    assert found["density_percent"] == 100 and found["positive_rate"] == pytest.approx(1 / 3)
+    assert found["density_percent"] == 100 * 3 / 10 and found["positive_rate"] == pytest.approx(1 / 3)
     with pytest.raises(FrozenInstanceError):
         short.name = "other"
 
@@ -174,9 +174,9 @@ def test_rows_keep_their_values_and_sides_their_fields_through_the_filter() -> N
     assert curated.users.equals(ratings.users.loc[curated.users.index])
     assert curated.items.equals(ratings.items.loc[curated.items.index])
     assert (curated.user_fields, curated.item_fields) == (ratings.user_fields, ratings.item_fields)
-    assert [str(frame[name].dtype) for name in ("user", "item", "rating", "label", "middle", "split")] == [
-        "int32", "int32", "float32", "int8", "bool", "int8"
-    ]  # fmt: skip
+    assert {name: str(kind) for name, kind in frame.dtypes.items()} == {
+        "user": "int32", "item": "int32", "rating": "float32", "label": "int8", "middle": "bool", "split": "int8"
+    }  # fmt: skip
 
 
 def test_middle_ratings_alone_leave_nothing() -> None:

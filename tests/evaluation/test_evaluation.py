@@ -11,7 +11,7 @@ from sklearn.metrics import log_loss, roc_auc_score
 from ctrnb.errors import ConfigError, MetricError
 from ctrnb.evaluation import activity_groups, auc, evaluate, group_thresholds, logloss, mci, variance_lmh
 from ctrnb.evaluation.metrics import auc_on_device, logloss_on_device
-from ctrnb.evaluation.statistics import bootstrap_users, delong, paired_t
+from ctrnb.evaluation.statistics import bootstrap_users, delong, paired_t, placements
 
 EXAMPLES = st.lists(st.tuples(st.integers(0, 1), st.integers(-3, 3)), min_size=2, max_size=60)
 
@@ -26,13 +26,19 @@ def test_metrics_on_a_device_equal_those_in_numpy(examples: list[tuple[int, int]
         with pytest.raises(MetricError, match="clicks"):
             auc_on_device(labels, scores)
     else:
-        assert auc_on_device(labels, scores) == auc(label, scores.numpy())
+        with pytest.MonkeyPatch.context() as patch:  # scores stay on the device: auc is for what is undefined
+            patch.setattr("ctrnb.evaluation.metrics.auc", None)
+            found = auc_on_device(labels, scores)
+        assert found == auc(label, scores.numpy())
         with pytest.raises(MetricError, match="finite"):
             auc_on_device(labels, scores.where(scores != scores[0], torch.nan))
 
 
-@given(EXAMPLES)
-def test_auc_equals_scikit_learns_with_ties(examples: list[tuple[int, int]]) -> None:
+FINE = st.lists(st.tuples(st.integers(0, 1), st.floats(-1e6, 1e6, width=32)), min_size=2, max_size=60)
+
+
+@given(st.one_of(EXAMPLES, FINE))
+def test_auc_equals_scikit_learns_with_ties_and_without(examples: list[tuple[int, float]]) -> None:
     label, score = (np.array(column) for column in zip(*examples, strict=True))
     if label.min() == label.max():
         with pytest.raises(MetricError, match="clicks"):
@@ -92,6 +98,8 @@ def test_a_baseline_is_checked_as_the_score_is() -> None:
         ([0.5, 1.5], "1.5 is not a probability"),
         ([np.nan, 0.5], "nan is not a probability"),
         ([0.5, -0.1, 2.0], "-0.1 is not a probability"),
+        ([0.5, -0.1], "-0.1 is not a probability"),
+        ([0.0, 1.0, 1.5], "1.5 is not a probability"),
         ([], "no interactions"),
     ],
 )
@@ -142,7 +150,7 @@ def test_mci_by_hand() -> None:
     assert mci(0.8, 0.1) == pytest.approx(np.log(0.2 / 0.1))
     assert mci(0.8, -0.1) == pytest.approx(np.log(0.2 / 0.3))
     assert mci(np.array([0.5, 0.8]), 0.0).tolist() == [0.0, 0.0]
-    assert isinstance(mci(0.8, 0.1), float)
+    assert type(mci(0.8, 0.1)) is float and isinstance(mci(np.array([0.8]), 0.1), np.ndarray)
 
 
 @pytest.mark.parametrize(("base", "change"), [(1e-9, 0.5), (1 - 1e-9, -0.5), (0.5, 0.5 - 1e-9), (0.5, -0.5 + 1e-9)])
@@ -188,6 +196,13 @@ def test_bootstrap_finds_a_difference_and_none_where_there_is_none() -> None:
     assert found.low > 0 and found.low < found.estimate < found.high
     same = bootstrap_users(label, good, good, user, seed=0, repeats=20)
     assert same.estimate == same.low == same.high == 0
+
+
+def test_placements_are_shares_of_the_other_class() -> None:
+    """Clicks at 0.9 and 0.5, others at 0.1, 0.5 and 0.7; a tie counts half."""
+    above, below = placements(np.array([True, False, True, False, False]), np.array([0.9, 0.1, 0.5, 0.5, 0.7]))
+    assert above.tolist() == pytest.approx([3 / 3, 1.5 / 3])  # non-clicks below each click
+    assert below.tolist() == pytest.approx([2 / 2, 1.5 / 2, 1 / 2])  # clicks above each non-click
 
 
 def test_a_difference_without_variance_is_certain() -> None:
