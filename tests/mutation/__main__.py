@@ -54,7 +54,7 @@ TARGETS = {
         ("tests/evaluation/test_evaluation.py",),
     ),
     "curation": Target(("ctrnb/data/curate.py",), ("tests/data/test_curate.py", "tests/data/test_variant.py")),
-    "theory": Target(("ctrnb/theory/*.py",), ("tests/theory",), size=300),
+    "theory": Target(("ctrnb/theory/*.py",), ("tests/theory",), size=150),
 }
 
 

@@ -55,7 +55,7 @@ class Mutant:
 
 
 def mutants(paths: Sequence[Path]) -> Iterator[Mutant]:
-    """Yield every change of some modules, type annotations left alone."""
+    """Yield every change of some modules; type annotations, and the * before keyword-only parameters, are left alone."""
     for path in paths:
         source = path.read_text(encoding="utf-8")
         nodes, spans = list(ast_nodes(get_ast(source))), annotations(source)
@@ -64,9 +64,10 @@ def mutants(paths: Sequence[Path]) -> Iterator[Mutant]:
             if kind.arguments() or not sensible(name):
                 continue
             operator = kind()
-            positions = (each for node in nodes for each in operator.mutation_positions(node))
-            for occurrence, (start, end) in enumerate(positions):
-                if not any(first <= start < last for first, last in spans):
+            positions = ((node, each) for node in nodes for each in operator.mutation_positions(node))
+            for occurrence, (node, (start, end)) in enumerate(positions):
+                marker = node.parent is not None and node.parent.type == "parameters"  # a bare * of keyword-only ones
+                if not marker and not any(first <= start < last for first, last in spans):
                     yield Mutant(path, name, occurrence, start[0], end[0])
 
 

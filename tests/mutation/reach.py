@@ -73,7 +73,7 @@ def measure(paths: Sequence[Path], tests: Sequence[str], folder: Path) -> Reach:
         for path in paths:
             lines = data.contexts_by_lineno(str(path.resolve()))
             found[path.as_posix()] = {
-                n: sorted({name.partition("|")[0] for name in names}) for n, names in lines.items()
+                n: sorted({name.rpartition("|")[0] for name in names}) for n, names in lines.items()
             }
         kept.write_text(json.dumps({"tests": found, "seconds": seconds}))
     document = json.loads(kept.read_text())

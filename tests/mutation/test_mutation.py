@@ -31,10 +31,12 @@ def test_faults_are_small_and_leave_annotations_alone(tmp_path) -> None:
     from tests.mutation.mutants import mutants
 
     module = tmp_path / "module.py"
-    module.write_text("def f(a: int | None) -> int | str:\n    return a * 2\n")
+    module.write_text("def f(a: int | None, *, b: int = 1) -> int | str:\n    return a * 2\n")
     changed = {" ".join(mutant.lines()[1].split()) for mutant in mutants([module])}
     assert {"return a / 2", "return a + 2", "return a * 3", "return a * 1"} <= changed
-    assert not any("def" in line for line in changed)
+    assert {line for line in changed if "def" in line} == {
+        f"def f(a: int | None, *, b: int = {n}) -> int | str:" for n in (0, 2)
+    }
 
 
 def test_a_fault_is_killed_by_a_test_that_sees_it_and_by_no_other(tmp_path, monkeypatch) -> None:
