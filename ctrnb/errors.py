@@ -24,6 +24,10 @@ class RunError(CtrnbError):
     """A training cannot go on, or its result cannot be kept."""
 
 
+class DivergenceError(RunError):
+    """A training's loss or its scores are no longer finite."""
+
+
 class MetricError(CtrnbError):
     """A metric is undefined for its input."""
 

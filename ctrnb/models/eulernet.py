@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from ctrnb.models.checks import require_positive, require_probability
 from ctrnb.models.layers import Dropout, in_float32, linear
 
+SMALLEST_SQUARE = 1e-30  # of a modulus: float32 inverts no square below 1e-38
+
 
 @dataclass(frozen=True)
 class EulerNetConfig:
@@ -56,8 +58,10 @@ class EulerInteraction(nn.Module):
     def forward(
         self, real: Float[Tensor, "batch features dim"], imag: Float[Tensor, "batch features dim"]
     ) -> tuple[Float[Tensor, "batch outputs dim"], Float[Tensor, "batch outputs dim"]]:
-        log_modulus = 0.5 * torch.log(real.square() + imag.square() + 1e-8)
-        phase = torch.atan2(imag, real)
+        squared = real.square() + imag.square()
+        log_modulus = 0.5 * torch.log(squared + 1e-8)
+        # a phase's slope is 1 over the modulus: a feature too small for the logarithm counts as one of phase near 0
+        phase = torch.atan2(imag, real.where(squared > SMALLEST_SQUARE, 1.0))
         log_modulus = in_float32(self.drop_explicit(log_modulus).transpose(1, 2) @ self.orders) + self.modulus_bias
         phase = in_float32(self.drop_explicit(phase).transpose(1, 2) @ self.orders) + self.phase_bias
         modulus = torch.exp(log_modulus.clamp(max=20.0)).transpose(1, 2)  # the clamp keeps float32 finite

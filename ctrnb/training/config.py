@@ -60,6 +60,8 @@ class TrainingConfig:
     beta2: float = 0.999
     precision: Literal["auto", "fp32", "bf16"] = "auto"  # of the rating function in training; see device.py
     embedding_update: Literal["dense", "rows"] = "dense"  # of the ID table: every row a step, or the batch's alone
+    restarts: int = 0  # how often a training that is no longer finite starts again, slower; 0 stops it with an error
+    restart_decay: float = 0.1  # factor on the learning rate at each restart
 
     def __post_init__(self) -> None:
         if self.batch_size < 0:
@@ -69,6 +71,10 @@ class TrainingConfig:
         for name in ("epochs", "patience"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"TrainingConfig.{name}={getattr(self, name)}: it must be at least 1.")
+        if self.restarts < 0:
+            raise ConfigError(f"TrainingConfig.restarts={self.restarts}: it must be 0 or more.")
+        if not 0 < self.restart_decay < 1:
+            raise ConfigError(f"TrainingConfig.restart_decay={self.restart_decay}: it must be above 0 and below 1.")
         for name in ("l2_embedding", "l2_network", "weight_decay", "grad_clip", "min_improvement"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ConfigError(f"TrainingConfig.{name}={getattr(self, name)}: it must be 0 or more.")
@@ -105,8 +111,15 @@ class Specification:
 
     @property
     def run_id(self) -> str:
-        """Return 16 hexadecimal digits that identify the settings and the data."""
-        text = json.dumps({"protocol": PROTOCOL, **asdict(self)}, sort_keys=True)
+        """Return 16 hexadecimal digits that identify the settings and the data.
+
+        Restarts count only where they are allowed: otherwise they change no number, and runs from before they existed
+        keep their identity.
+        """
+        settings = asdict(self)
+        if not self.training.restarts:
+            del settings["training"]["restarts"], settings["training"]["restart_decay"]
+        text = json.dumps({"protocol": PROTOCOL, **settings}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

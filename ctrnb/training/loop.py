@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ctrnb.data.encode import Encoded
 from ctrnb.encoders import CTRNetwork
-from ctrnb.errors import RunError
+from ctrnb.errors import DivergenceError
 from ctrnb.evaluation.metrics import auc_on_device, logloss_on_device
 from ctrnb.training.config import TrainingConfig
 
@@ -26,6 +26,7 @@ class Fit:
     state: dict[str, Tensor]  # of the best epoch, on the CPU
     best_epoch: int
     history: list[dict[str, Any]] = field(default_factory=list)
+    restarts: int = 0  # how often it started again because it was no longer finite
 
 
 class Batches:
@@ -139,7 +140,7 @@ def fit(trainer: Trainer, encoded: Encoded, *, progress: Progress | None = None)
     """Train until validation AUC stalls and return the epoch where it was best; the network is left at the last one.
 
     Raises:
-        RunError: the loss of a batch is not finite; epoch and batch are named.
+        DivergenceError: the loss of a batch is not finite, or a score after an epoch; epoch and batch are named.
     """
     valid, tracker = Batches(encoded, "valid", trainer.device), Tracker(trainer.config)
     going, epoch = True, 0
@@ -168,9 +169,14 @@ class Tracker:
     def goes_on(
         self, network: CTRNetwork, probability: Tensor, valid: Batches, losses: Tensor, rate: float, seconds: float
     ) -> bool:
-        """Record an epoch, keep the weights if it is the best so far, and return whether another one follows."""
-        valid_auc = auc_on_device(valid.label, probability)
+        """Record an epoch, keep the weights if it is the best so far, and return whether another one follows.
+
+        Raises:
+            DivergenceError: a validation score is not finite.
+        """
         history = self.result.history
+        raise_unless_scored(probability, len(history) + 1)
+        valid_auc = auc_on_device(valid.label, probability)
         history.append(
             {
                 "epoch": len(history) + 1,
@@ -201,13 +207,25 @@ def penalised(network: CTRNetwork, config: TrainingConfig) -> list[tuple[Tensor,
     return [(weight, coefficient) for weight, coefficient in pairs if coefficient and weight.numel()]
 
 
-def raise_unless_finite(losses: Tensor, epoch: int) -> None:
-    """Raise RunError if a batch's loss is infinite or not a number."""
+REMEDY = "Lower training.learning_rate, use training.precision=fp32, or allow training.restarts."
+
+
+def raise_unless_finite(losses: Tensor, epoch: int, *, where: str = "") -> None:
+    """Raise DivergenceError if a batch's loss is infinite or not a number; ``where`` is added to the message."""
     bad = (~torch.isfinite(losses)).nonzero()
     if len(bad):
-        raise RunError(
+        raise DivergenceError(
             f"the training loss is {losses[bad[0]].item()} at epoch {epoch}, batch {bad[0].item() + 1} of "
-            f"{len(losses)}. Lower training.learning_rate or use training.precision=fp32."
+            f"{len(losses)}{where}. {REMEDY}"
+        )
+
+
+def raise_unless_scored(probability: Tensor, epoch: int) -> None:
+    """Raise DivergenceError if a score is not finite: an epoch's last step can break weights that no loss has seen."""
+    bad = int((~torch.isfinite(probability)).sum())
+    if bad:
+        raise DivergenceError(
+            f"{bad} of {len(probability)} validation scores are not finite after the last batch of epoch {epoch}. {REMEDY}"
         )
 
 

@@ -172,7 +172,7 @@ def fit_stack(
     ``seconds`` in a history is an epoch's time divided by the runs that shared it.
 
     Raises:
-        RunError: the loss of a batch is not finite.
+        DivergenceError: the loss of a batch is not finite, or a score after an epoch.
     """
     valid = Batches(encoded, "valid", stack.device)
     trackers = [Tracker(config) for config in configs]
@@ -182,8 +182,8 @@ def fit_stack(
         epoch += 1
         start = time.perf_counter()
         losses = stack.epoch()
-        for row in losses:
-            raise_unless_finite(row, epoch)
+        for number, row in zip(going, losses, strict=True):
+            raise_unless_finite(row, epoch, where=f" in run {number + 1} of the {len(trackers)} trained together")
         seconds = (time.perf_counter() - start) / len(going)
         remaining = []
         for place, number in enumerate(going):

@@ -15,6 +15,7 @@ training, with a fresh optimizer and another learning rate, rather than of messa
 
 import json
 import platform
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -27,7 +28,7 @@ import ctrnb
 from ctrnb.data.encode import Encoded
 from ctrnb.data.graph import training_graph
 from ctrnb.encoders import CTRNetwork, LightGCNEncoder, TableEncoder
-from ctrnb.errors import ConfigError, RunError
+from ctrnb.errors import ConfigError, DivergenceError, RunError
 from ctrnb.evaluation.groups import activity_groups, evaluate
 from ctrnb.models import make_model
 from ctrnb.training.config import (
@@ -70,12 +71,13 @@ def train(
         The run. Its ``row`` has run_id, dataset, fingerprint, model, tier, seed, parent, best_epoch, epochs,
         valid_auc, valid_logloss, auc, logloss, auc_strong, logloss_strong, auc_low, auc_mid, auc_high (fractions,
         or None where undefined, with the reason under ``undefined``), seconds_per_epoch (training alone, median),
-        train_samples_per_second, peak_memory_mb, parameters, precision, device, stacked (runs
-        that were trained together), versions and settings.
+        train_samples_per_second, restarts (how often it started again at a lower rate), peak_memory_mb, parameters,
+        precision, device, stacked (runs that were trained together), versions and settings.
 
     Raises:
         ConfigError: an unknown model, tier or setting.  DeviceError: no such device.
-        RunError: the loss is not finite, or the runs folder cannot be written.
+        DivergenceError: the loss is not finite, and ``training.restarts`` are spent.
+        RunError: the runs folder cannot be written.
     """
     return train_many(
         encoded, model, tier, seeds=[seed], runs=runs, device=device, overrides=overrides, base_overrides=base_overrides,
@@ -101,7 +103,7 @@ def train_many(
     Args:
         stacked: whether runs not yet finished are trained as one (:mod:`ctrnb.training.stack`) or one after the other.
             ``auto`` stacks on a GPU: a CPU is busy with one run already. Results agree up to rounding. Runs with
-            ``embedding_update="rows"`` are never stacked.
+            ``embedding_update="rows"`` or ``restarts`` are never stacked.
     """
     store = runs if isinstance(runs, RunStore) else RunStore(runs)
     overrides, base_overrides = dict(overrides or {}), dict(base_overrides or {})
@@ -126,9 +128,11 @@ def train_many(
     ]
     found = {job.specification.run_id: store.find(job.specification.run_id) for job in jobs}
     waiting = [job for job in jobs if found[job.specification.run_id] is None]
-    stackable = own[2].embedding_update == "dense"
+    stackable = own[2].embedding_update == "dense" and not own[2].restarts
     if stacked == "yes" and not stackable:
-        raise ConfigError("stacked='yes' does not go with training.embedding_update='rows': use 'auto' or 'no'.")
+        raise ConfigError(
+            "stacked='yes' does not go with training.embedding_update='rows' or training.restarts: use 'auto' or 'no'."
+        )
     together = stacked == "yes" or (stacked == "auto" and stackable and place.type == "cuda" and len(waiting) > 1)
     for batch in [waiting] if together and waiting else [[job] for job in waiting]:
         for result in run(encoded, batch, place, progress, together):
@@ -161,15 +165,14 @@ def run(
     with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
         if place.type == "cuda":
             torch.cuda.reset_peak_memory_stats(place)
-        networks = [start_network(encoded, job).to(place) for job in jobs]
-        generators = [torch.Generator().manual_seed(job.specification.seed) for job in jobs]
-        configs = [job.training for job in jobs]
         if together:
-            stack = Stack(networks, encoded, configs, precision=precision, generators=generators)
+            networks = [start_network(encoded, job).to(place) for job in jobs]
+            configs = [job.training for job in jobs]
+            stack = Stack(networks, encoded, configs, precision=precision, generators=[data_order(job) for job in jobs])
             outcomes = fit_stack(stack, encoded, configs, progress=progress)
         else:
-            trainer = Trainer(networks[0], encoded, configs[0], precision=precision, generator=generators[0])
-            outcomes = [fit(trainer, encoded, progress=progress)]
+            network, outcome = fit_alone(encoded, jobs[0], place, precision, progress)
+            networks, outcomes = [network], [outcome]
         test = Batches(encoded, "test", place)
         results = []
         for job, network, outcome in zip(jobs, networks, outcomes, strict=True):
@@ -181,6 +184,38 @@ def run(
             plain = json.loads(json.dumps(row, allow_nan=False))  # as it will be read back
             results.append(RunResult(plain, outcome.history, outcome.state, probabilities))
     return results
+
+
+def fit_alone(
+    encoded: Encoded, job: Job, place: torch.device, precision: str, progress: Progress | None
+) -> tuple[CTRNetwork, Fit]:
+    """Train one job; where it is no longer finite, again from its start at a lower rate, as often as it allows.
+
+    Raises:
+        DivergenceError: it is not finite at the last rate either.
+    """
+    training = job.training
+    for restarts in range(training.restarts + 1):
+        network = start_network(encoded, job).to(place)
+        trainer = Trainer(network, encoded, training, precision=precision, generator=data_order(job))
+        try:
+            outcome = fit(trainer, encoded, progress=progress)
+        except DivergenceError as error:
+            if restarts == training.restarts:
+                raise
+            rate = training.learning_rate * training.restart_decay
+            training = replace(training, learning_rate=rate)
+            warnings.warn(f"{job.specification.model} {job.specification.tier}, seed {job.specification.seed}: {error} "
+                          f"It starts again with learning_rate={rate:g}.", stacklevel=2)  # fmt: skip
+        else:
+            outcome.restarts = restarts
+            break
+    return network, outcome
+
+
+def data_order(job: Job) -> torch.Generator:
+    """Return the generator that orders a job's batches."""
+    return torch.Generator().manual_seed(job.specification.seed)
 
 
 def start_network(encoded: Encoded, job: Job) -> CTRNetwork:
@@ -244,6 +279,7 @@ def describe(
         **metrics,
         "seconds_per_epoch": seconds,
         "train_samples_per_second": len(encoded.rows("train")) / seconds,
+        "restarts": outcome.restarts,
         "parameters": sum(weight.numel() for weight in network.parameters()),
         "versions": {"ctrnb": ctrnb.__version__, "torch": torch.__version__, "python": platform.python_version()},
         "settings": asdict(specification),

@@ -1,3 +1,5 @@
+from dataclasses import FrozenInstanceError
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from sklearn.metrics import log_loss, roc_auc_score
 from ctrnb.errors import ConfigError, MetricError
 from ctrnb.evaluation import activity_groups, auc, evaluate, group_thresholds, logloss, mci, variance_lmh
 from ctrnb.evaluation.metrics import auc_on_device, logloss_on_device
-from ctrnb.evaluation.statistics import bootstrap_users, delong, paired_t
+from ctrnb.evaluation.statistics import bootstrap_users, delong, paired_t, placements
 
 EXAMPLES = st.lists(st.tuples(st.integers(0, 1), st.integers(-3, 3)), min_size=2, max_size=60)
 
@@ -24,13 +26,19 @@ def test_metrics_on_a_device_equal_those_in_numpy(examples: list[tuple[int, int]
         with pytest.raises(MetricError, match="clicks"):
             auc_on_device(labels, scores)
     else:
-        assert auc_on_device(labels, scores) == auc(label, scores.numpy())
+        with pytest.MonkeyPatch.context() as patch:  # scores stay on the device: auc is for what is undefined
+            patch.setattr("ctrnb.evaluation.metrics.auc", None)
+            found = auc_on_device(labels, scores)
+        assert found == auc(label, scores.numpy())
         with pytest.raises(MetricError, match="finite"):
             auc_on_device(labels, scores.where(scores != scores[0], torch.nan))
 
 
-@given(EXAMPLES)
-def test_auc_equals_scikit_learns_with_ties(examples: list[tuple[int, int]]) -> None:
+FINE = st.lists(st.tuples(st.integers(0, 1), st.floats(-1e6, 1e6, width=32)), min_size=2, max_size=60)
+
+
+@given(st.one_of(EXAMPLES, FINE))
+def test_auc_equals_scikit_learns_with_ties_and_without(examples: list[tuple[int, float]]) -> None:
     label, score = (np.array(column) for column in zip(*examples, strict=True))
     if label.min() == label.max():
         with pytest.raises(MetricError, match="clicks"):
@@ -50,19 +58,57 @@ def test_logloss_equals_scikit_learns(rng=np.random.default_rng(0)) -> None:  # 
     assert np.isfinite(logloss(np.array([1, 0]), np.array([0.0, 1.0])))
 
 
+def test_probabilities_are_kept_a_step_of_float32_from_certainty() -> None:
+    """On a device too: a click scored 0 and a non-click scored 1 cost log(1e7) each, and the others next to nothing."""
+    label, certain = np.array([1, 0, 1, 0]), np.array([0.0, 1.0, 1.0, 0.0])
+    expected = (2 * np.log(1e7) - 2 * np.log1p(-1e-7)) / 4
+    assert logloss(label, certain) == pytest.approx(expected, rel=1e-9)
+    on_device = logloss_on_device(torch.from_numpy(label), torch.from_numpy(certain))
+    assert on_device == pytest.approx(expected, rel=1e-9)
+
+
 @pytest.mark.parametrize(
-    ("label", "score"),
-    [([1, 0], [np.nan, 0.2]), ([1, 0], [np.inf, 0.2]), ([1, 2], [0.1, 0.2]), ([1, 0, 1], [0.1, 0.2]), ([], [])],
+    ("label", "score", "message"),
+    [
+        ([1, 0], [0.3, np.nan], "score 1 is not finite"),
+        ([1, 0], [np.inf, np.nan], "score 0 is not finite"),
+        ([1, 2], [0.1, 0.2], "labels must be 0 or 1"),
+        ([1, -1], [0.1, 0.2], "labels must be 0 or 1"),
+        ([1, 0, 1], [0.1, 0.2], "3 labels for 2 scores"),
+        ([0, 1], [0.1, 0.2, 0.3], "2 labels for 3 scores"),
+        ([1, 1], [0.1, 0.2], "2 of 2 are clicks"),
+        ([0, 0, 0], [0.1, 0.2, 0.3], "0 of 3 are clicks"),
+        ([], [], "0 of 0 are clicks"),
+    ],
 )
-def test_undefined_metrics_raise(label: list, score: list) -> None:
-    with pytest.raises(MetricError):
-        auc(np.array(label), np.array(score))
+def test_undefined_metrics_raise(label: list, score: list, message: str) -> None:
+    for metric in (auc, lambda *given: delong(*given, given[1])):
+        with pytest.raises(MetricError, match=message):
+            metric(np.array(label), np.array(score))
 
 
-@pytest.mark.parametrize("probability", [[0.5, 1.5], [np.nan, 0.5], [-0.1, 0.5]])
-def test_logloss_refuses_what_is_no_probability(probability: list) -> None:
-    with pytest.raises(MetricError):
-        logloss(np.array([1, 0]), np.array(probability))
+def test_a_baseline_is_checked_as_the_score_is() -> None:
+    with pytest.raises(MetricError, match="score 1 is not finite"):
+        delong(np.array([1, 0]), np.array([0.1, 0.2]), np.array([0.1, np.nan]))
+
+
+@pytest.mark.parametrize(
+    ("probability", "message"),
+    [
+        ([0.5, 1.5], "1.5 is not a probability"),
+        ([np.nan, 0.5], "nan is not a probability"),
+        ([0.5, -0.1, 2.0], "-0.1 is not a probability"),
+        ([0.5, -0.1], "-0.1 is not a probability"),
+        ([0.0, 1.0, 1.5], "1.5 is not a probability"),
+        ([], "no interactions"),
+    ],
+)
+def test_logloss_refuses_what_is_no_probability(probability: list, message: str) -> None:
+    with pytest.raises(MetricError, match=message):
+        logloss(np.array([1, 0, 1])[: len(probability)], np.array(probability))
+    if probability:
+        with pytest.raises(MetricError, match="labels"):
+            logloss(np.array([2] * len(probability)), np.full(len(probability), 0.5))
 
 
 def test_groups_are_tertiles_and_ties_stay_together() -> None:
@@ -100,12 +146,27 @@ def test_variance_agrees_with_table_4(groups: tuple[float, ...], printed: float)
     assert variance_lmh(*(each / 100 for each in groups)) == pytest.approx(printed, abs=0.05)
 
 
-def test_mci_by_hand_and_its_domain() -> None:
+def test_mci_by_hand() -> None:
     assert mci(0.8, 0.1) == pytest.approx(np.log(0.2 / 0.1))
     assert mci(0.8, -0.1) == pytest.approx(np.log(0.2 / 0.3))
     assert mci(np.array([0.5, 0.8]), 0.0).tolist() == [0.0, 0.0]
+    assert type(mci(0.8, 0.1)) is float and isinstance(mci(np.array([0.8]), 0.1), np.ndarray)
+
+
+@pytest.mark.parametrize(("base", "change"), [(1e-9, 0.5), (1 - 1e-9, -0.5), (0.5, 0.5 - 1e-9), (0.5, -0.5 + 1e-9)])
+def test_mci_reaches_up_to_the_ends_of_its_domain(base: float, change: float) -> None:
+    assert mci(base, change) == pytest.approx(np.log((1 - base) / (1 - base - change)), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("base", "change"),
+    [(82.2, 0.3), (0.0, 0.5), (1.0, -0.5), (-0.5, 0.9), (1.3, -0.9), (0.5, 0.5), (0.5, -0.5), (0.5, 0.7), (0.5, -0.7)],
+)
+def test_mci_refuses_an_auc_out_of_its_domain_even_one_of_many(base: float, change: float) -> None:
     with pytest.raises(MetricError, match="fractions"):
-        mci(82.2, 0.3)
+        mci(base, change)
+    with pytest.raises(MetricError, match="fractions"):
+        mci(np.array([0.8, base]), np.array([0.1, change]))
 
 
 def test_delong_equals_the_sums_of_its_definition() -> None:
@@ -123,6 +184,7 @@ def test_delong_equals_the_sums_of_its_definition() -> None:
     found = delong(label, a, b)
     assert found.estimate == pytest.approx(roc_auc_score(label, a) - roc_auc_score(label, b))
     assert found.high - found.estimate == pytest.approx(1.959964 * np.sqrt(variance), rel=1e-6)
+    assert found.estimate - found.low == pytest.approx(1.959964 * np.sqrt(variance), rel=1e-6)
     assert found.p_value == pytest.approx(2 * stats.norm.sf(abs(found.estimate) / np.sqrt(variance)))
 
 
@@ -134,6 +196,55 @@ def test_bootstrap_finds_a_difference_and_none_where_there_is_none() -> None:
     assert found.low > 0 and found.low < found.estimate < found.high
     same = bootstrap_users(label, good, good, user, seed=0, repeats=20)
     assert same.estimate == same.low == same.high == 0
+
+
+def test_placements_are_shares_of_the_other_class() -> None:
+    """Clicks at 0.9 and 0.5, others at 0.1, 0.5 and 0.7; a tie counts half."""
+    above, below = placements(np.array([True, False, True, False, False]), np.array([0.9, 0.1, 0.5, 0.5, 0.7]))
+    assert above.tolist() == pytest.approx([3 / 3, 1.5 / 3])  # non-clicks below each click
+    assert below.tolist() == pytest.approx([2 / 2, 1.5 / 2, 1 / 2])  # clicks above each non-click
+
+
+def test_a_difference_without_variance_is_certain() -> None:
+    """Equal scores differ by nothing; perfect and reversed ones by 1, in every pair."""
+    label, score = np.array([1, 0, 1, 0, 0]), np.array([0.9, 0.2, 0.8, 0.1, 0.3])
+    same, apart, worse = (delong(label, a, b) for a, b in ((score, score), (score, -score), (-score, score)))
+    assert (same.estimate, same.low, same.high, same.p_value, same.method) == (0.0, 0.0, 0.0, 1.0, "DeLong")
+    assert (apart.estimate, apart.low, apart.high, apart.p_value) == (1.0, 1.0, 1.0, 0.0)
+    assert (worse.estimate, worse.p_value) == (-1.0, 0.0)
+
+
+def naive_bootstrap(label, score, baseline, user, *, seed: int, repeats: int) -> list[float]:
+    """The interval's ends and the estimate, a draw at a time: every drawn user's interactions laid end to end."""
+    rng, users, draws = np.random.default_rng(seed), np.unique(user), []
+    while len(draws) < repeats:
+        rows = np.concatenate([np.flatnonzero(user == users[n]) for n in rng.integers(0, len(users), len(users))])
+        if len(set(label[rows])) == 2:
+            draws.append(auc(label[rows], score[rows]) - auc(label[rows], baseline[rows]))
+    whole = auc(label, score) - auc(label, baseline)
+    return [whole, *np.quantile(draws, [0.025, 0.975])]
+
+
+@pytest.mark.parametrize("users", [2, 3, 9])
+def test_bootstrap_equals_a_naive_one(users: int) -> None:
+    """With users out of order and of other sizes; with few of them, draws of one class occur and are drawn again."""
+    rng = np.random.default_rng(users)
+    user = rng.choice([5, 1, 7, 30, 2, 9, 12, 4, 8][:users], 25)
+    label = np.where(user == user[0], 1, rng.integers(0, 2, 25))
+    score, baseline = label + rng.normal(size=25), label + rng.normal(size=25)
+    for options in ({"repeats": 40}, {}):
+        found = bootstrap_users(label, score, baseline, user, seed=3, **options)
+        expected = naive_bootstrap(label, score, baseline, user, seed=3, **({"repeats": 500} | options))
+        assert [found.estimate, found.low, found.high] == pytest.approx(expected, abs=1e-12)
+        assert found.p_value is None and found.method == f"bootstrap over {len(set(user))} users"
+
+
+def test_bootstrap_of_other_metrics_and_of_what_is_undefined() -> None:
+    label, user = np.array([1, 0, 1, 0]), np.array([0, 0, 1, 1])
+    found = bootstrap_users(label, np.array([0.9, 0.1, 0.8, 0.2]), np.full(4, 0.5), user, seed=0, metric=logloss)
+    assert found.estimate == pytest.approx(-np.log([0.9, 0.9, 0.8, 0.8]).mean() - np.log(2))
+    with pytest.raises(MetricError, match="clicks"):  # one user's draws are all alike, and would be for ever
+        bootstrap_users(np.ones(3), np.ones(3), np.ones(3), np.zeros(3), seed=0)
 
 
 def test_bootstrap_over_single_interactions_agrees_with_delong() -> None:
@@ -150,5 +261,21 @@ def test_paired_t_equals_scipys() -> None:
     found = paired_t(a, b)
     assert found.p_value == pytest.approx(reference.pvalue)
     assert (found.low, found.high) == pytest.approx(tuple(reference.confidence_interval()))
-    with pytest.raises(MetricError):
+    assert (found.estimate, found.method) == (pytest.approx((a - b).mean()), "paired t over 4 seeds")
+    two = paired_t(a[:2], b[:2])
+    assert two.p_value == pytest.approx(stats.ttest_rel(a[:2], b[:2]).pvalue)
+    with pytest.raises(MetricError, match="at least two seeds: 1 given"):
         paired_t(a[:1], b[:1])
+
+
+def test_seeds_that_all_differ_alike_leave_no_doubt() -> None:
+    base = np.array([0.25, 0.5, 0.75])
+    assert paired_t(base, base).p_value == 1.0
+    for shift in (0.125, -0.125):
+        found = paired_t(base + shift, base)
+        assert (found.estimate, found.low, found.high, found.p_value) == (shift, shift, shift, 0.0)
+
+
+def test_a_difference_is_a_value() -> None:
+    with pytest.raises(FrozenInstanceError):
+        paired_t(np.array([0.1, 0.2]), np.array([0.2, 0.4])).estimate = 0.0

@@ -28,8 +28,10 @@ def small_model(name: str) -> torch.nn.Module:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_gradients_agree_with_finite_differences(name: str) -> None:
-    model = small_model(name).double().eval()
+@pytest.mark.parametrize("training", [False, True])
+def test_gradients_agree_with_finite_differences(name: str, training: bool) -> None:
+    """Without dropout; in training AFN normalises by the batch's own statistics."""
+    model = small_model(name).double().train(training)
     fields = torch.randn(3, 4, 3, dtype=torch.float64, requires_grad=True)
     weights = [w for w in model.parameters() if w.requires_grad]
     assert torch.autograd.gradcheck(lambda *_: model(fields), (fields, *weights), atol=1e-5, rtol=1e-3)

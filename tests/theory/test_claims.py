@@ -1,4 +1,5 @@
 import math
+import time
 
 import pytest
 
@@ -41,3 +42,19 @@ def test_a_check_that_breaks_hides_no_other() -> None:
     assert math.isfinite(second.seconds)
     with pytest.raises(KeyError):
         suite.claim("b", "s", "t")(lambda: decide(method="m"))
+
+
+def test_a_statement_carries_what_was_registered_and_how_long_its_check_took() -> None:
+    suite = Suite()
+
+    @suite.claim("a", "Section 1", "It holds.")
+    def check():
+        time.sleep(0.02)
+        return decide(method="symbolic", proof={"x": True})
+
+    found = suite.run("a")
+    assert 0.02 <= found.seconds < 5
+    assert found.as_dict() == {
+        "id": "a", "source": "Section 1", "statement": "It holds.", "verdict": PROVEN, "method": "symbolic",
+        "evidence": "Checked: x.", "seconds": found.seconds,
+    }  # fmt: skip

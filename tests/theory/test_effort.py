@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ctrnb.theory import effort
+from ctrnb.theory import effort, mci_claims
 
 
 def groups(**cells: tuple[float, float]) -> pd.DataFrame:
@@ -51,3 +51,12 @@ def test_conclusions_of_other_tables_differ() -> None:
 
 def test_z3_on_gains_and_losses() -> None:
     assert effort.a_fortiori() and effort.not_a_fortiori_for_losses()
+
+
+def test_the_verdict_on_rankings_counts_those_that_differ() -> None:
+    found, table = mci_claims.SUITE.run("mci.ranking").evidence, effort.rankings()
+    differ = [row for row in table.itertuples() if len({row.MCI, row.absolute, row.relative}) > 1]
+    assert f"Correct: {12 - len(differ)} of 12 rankings are equal" in found
+    assert f"they differ in {len(differ)} rankings:" in found and 0 < len(differ) < 12
+    for row in differ:
+        assert f"{row.dataset} {row.model} {row.tier}: MCI {row.MCI}, absolute {row.absolute}" in found

@@ -91,3 +91,9 @@ def test_a_readout_of_nothing_and_a_bound_for_negative_ones_are_refused() -> Non
         gcn.whole_map(op.star(1), ())
     with pytest.raises(ConfigError, match="at least 0"):
         gcn.node_bounds(op.star(1), (1.0, -1.0))
+
+
+def test_returns_that_round_below_zero_give_a_constant_of_zero() -> None:
+    """a = (1, -1): the square is R_0 - 2 R_1 + R_2."""
+    assert gcn.from_returns((1.0, -1.0), np.array([[1.0], [1 + 1e-12], [1.0]])).tolist() == [0.0]
+    assert gcn.from_returns((1.0, -1.0), np.array([[1.0], [0.0], [0.5], [9.0]])) == pytest.approx([np.sqrt(1.5)])

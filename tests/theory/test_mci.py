@@ -107,8 +107,11 @@ def test_z3_reads_logarithms_by_their_arguments() -> None:
 
 
 def test_evaluation_is_exact_to_its_digits() -> None:
-    value = mci.evaluate(mci.MCI, (Fraction(1, 2), Fraction(1, 4)))
-    assert abs(value - sp.log(2).evalf(40)) < sp.Float("1e-28", 40)
+    """Thirty digits are 103 bits; a bit less would show at some of these points."""
+    for n in range(3, 30):
+        value = mci.evaluate(mci.MCI, (Fraction(1, n), Fraction(1, n)))
+        exact = sp.log(sp.Rational(n - 1, n - 2)).evalf(60)
+        assert abs(sp.Float(value, 60) / exact - 1) < sp.Float(2, 60) ** -102
 
 
 def test_potentials() -> None:
@@ -128,3 +131,83 @@ def test_z3_proves_the_equivalences_and_no_more() -> None:
     assert potential.monotone_equivalence() and potential.concave_equivalence()
     a, b = z3.Reals("a b")
     assert not potential.proves([a < b], b < a)
+
+
+def test_points_and_the_pairs_that_conditions_compare_by_hand() -> None:
+    third, quarter, half = Fraction(1, 3), Fraction(1, 4), Fraction(1, 2)
+    assert list(mci.points(2, "c > 0")) == list(mci.points(2, "c < 0")) == []
+    assert list(mci.points(3, "c > 0")) == [(third, third)] and list(mci.points(3, "c < 0")) == [(2 * third, -third)]
+    rising = [(quarter, quarter), (quarter, half), (half, quarter)]
+    assert list(mci.points(4, "c > 0")) == rising
+    assert list(mci.pairs(4, "i", "c > 0")) == [(rising[1], rising[0])]  # one baseline, the larger change first
+    assert list(mci.pairs(4, "ii", "c > 0")) == [(rising[1], rising[2])]  # both end at 3/4, the lower baseline first
+    assert list(mci.pairs(4, "iii", "c > 0")) == [(rising[0], rising[2])]  # one change, the lower baseline first
+    falling = [(half, -quarter), (3 * quarter, -half), (3 * quarter, -quarter)]
+    assert list(mci.points(4, "c < 0")) == falling
+    assert list(mci.pairs(4, "i", "c < 0")) == [(falling[2], falling[1])]
+    assert list(mci.pairs(4, "ii", "c < 0")) == [(falling[0], falling[1])]
+    assert list(mci.pairs(4, "iii", "c < 0")) == [(falling[0], falling[2])]
+
+
+@pytest.mark.parametrize("change", mci.CHANGES)
+def test_a_counterexample_is_sought_up_to_the_largest_denominator(change: str) -> None:
+    """MCI breaks (iii) first in quarters; a cost that breaks (i) in tenths alone is found there and not in ninths."""
+    assert mci.counterexample(mci.MCI, "iii", change, largest=3) is None
+    found = mci.counterexample(mci.MCI, "iii", change, largest=4)
+    assert {value.denominator for value in (*found.first, *found.second)} <= {2, 4}
+    assert mci.counterexample(mci.MCI, "i", change) is None is mci.counterexample(mci.MCI, "ii", change)
+    flat = parse_cost("max(c, 9/10 - 1/20)" if change == "c > 0" else "0 - max(0 - c, 1/10 - 1/100)")
+    assert mci.counterexample(flat, "i", change, largest=2) is None
+    assert mci.counterexample(parse_cost("c"), "iii", change, largest=4).costs[0] == pytest.approx(
+        0.25 if change == "c > 0" else -0.25
+    )
+
+
+def test_equal_costs_break_a_strict_condition_and_nearly_equal_ones_do_not() -> None:
+    assert mci.counterexample(parse_cost("p"), "i", "c > 0") is not None
+    assert mci.counterexample(parse_cost("p + c/10**9/10**6"), "i", "c > 0") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "point"),
+    [
+        ("exp(p) + log(p - 1/2)", "p = 1/5"),
+        ("exp(p) + log(p - 1/5)", "p = 1/10|p = 1/5"),
+        ("exp(p) + log(c + 1/2)", "c = -3/5|c = -1/2"),
+        ("exp(p) + log(1/2 - c)", "c = 3/5|c = 1/2"),
+        ("exp(p) + 1/(p - 1/2)", "p = 1/2"),
+    ],
+)
+def test_what_z3_cannot_read_is_tried_on_a_grid_of_halves_fifths_and_tenths(text: str, point: str) -> None:
+    with pytest.raises(ParameterError, match=f"at {point}|at p = [^,]*, {point}"):
+        mci.check_domain(parse_cost(text))
+
+
+def test_costs_on_arrays_are_nan_where_a_pair_is_not_valid() -> None:
+    base, change = (
+        np.array([0.5, 0.25, 0.0, 1.0, -0.5, 1.5, 0.5, 0.5, 0.4]),
+        np.array([0.25, -0.125, 0.5, -0.5, 0.75, -0.75, 0.5, -0.5, 0.7]),
+    )
+    found = mci.on_grid(mci.MCI, base, change)
+    assert found[:2] == pytest.approx([np.log(2), np.log(0.75 / 0.875)]) and np.isnan(found[2:]).all()
+    assert mci.on_grid(parse_cost("c"), np.array([[0.2], [0.9]]), np.array([0.05, 0.3])).tolist() == [
+        [0.05, 0.3], [0.05, pytest.approx(np.nan, nan_ok=True)]
+    ]  # fmt: skip
+
+
+def test_a_table_of_conditions_says_what_each_engine_found() -> None:
+    found = mci.table(mci.conditions("c"))
+    assert found["condition"].tolist() == ["(i)", "(i)", "(ii)", "(ii)", "(iii)", "(iii)"]
+    assert found["sympy"].tolist() == found["z3"].tolist() == ["holds"] * 4 + ["fails"] * 2
+    assert found["reverse"].tolist() == ["fails"] * 6
+    assert (found["counterexample"] == "").tolist() == [True] * 4 + [False] * 2
+    assert found["counterexample"][4] == "cost(1/4, 1/4) = 0.2500, cost(1/2, 1/4) = 0.2500"
+    assert mci.table([mci.Condition("i", "c > 0", None, True, None, None, None)])["sympy"].tolist() == ["not decided"]
+
+
+def test_engines_that_disagree_settle_nothing() -> None:
+    assert mci.joined(True, None) is True is mci.joined(True, True) and mci.joined(False, None, False) is False
+    assert mci.joined(True, False) is None is mci.joined(None, None)
+    assert not mci.Condition("i", "c > 0", None, None, None, None, None).agree
+    assert not mci.Condition("i", "c > 0", True, None, None, None, None).agree
+    assert mci.Condition("i", "c > 0", True, True, None, None, None).agree

@@ -23,7 +23,7 @@ from ctrnb.theory import (
     smt,
     symbolic,
 )
-from ctrnb.theory.claims import OPEN, Suite
+from ctrnb.theory.claims import OPEN, Outcome, Suite
 from ctrnb.theory.expression import BASE, CHANGE, parse_cost
 
 SUITES = {"lipschitz": lipschitz_claims.SUITE, "lightgcn": lightgcn_claims.SUITE, "mci": mci_claims.SUITE}
@@ -182,3 +182,52 @@ def test_an_unestablished_statement_is_said_to_be_one(monkeypatch: pytest.Monkey
 
 def test_suites_are_suites() -> None:
     assert all(isinstance(suite, Suite) for suite in SUITES.values())
+
+
+def failing(id: str, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many of a statement's parts are not shown."""
+    module = {"lipschitz": lipschitz_claims, "lightgcn": lightgcn_claims, "mci": mci_claims}[id.partition(".")[0]]
+    found: list[bool] = []
+
+    def count(*, method: str, proof=None, refutation=None, correction=None, **_: str) -> Outcome:
+        found.extend(held for parts in (proof, refutation, correction) for held in (parts or {}).values())
+        return Outcome(OPEN, method, "")
+
+    monkeypatch.setattr(module, "decide", count)
+    SUITES[id.partition(".")[0]].checks[id][2]()
+    return len(found) - sum(map(bool, found))
+
+
+def nothing(*_: Any, **__: Any) -> bool:
+    return False
+
+
+HELPERS = {"allclose": (np, "allclose", nothing), "is_zero": (symbolic, "is_zero", nothing),
+           "holds": (smt, "holds", lambda *_: None), "proves": (potential, "proves", nothing),
+           "dense_norm": (lipschitz_claims, "dense_norm", lambda *_: np.nan),
+           "printed_bound": (lipschitz, "printed_bound", lambda degree, *_: np.full(np.shape(degree), 99.0))}  # fmt: skip
+RESTS_ON: dict[str, dict[str, int]] = {  # how many more parts fail where the comparison always does
+    "allclose": {
+        "lipschitz.node-bound": 1, "lipschitz.sketch-step": 1, "lipschitz.node-linear": 3, "lipschitz.node-factor": 3,
+        "lipschitz.node-nonlinear": 1, "lipschitz.node-isolated": 1, "lipschitz.node-degree": 1,
+        "lipschitz.whole-printed": 1, "lipschitz.whole-operator": 2, "lipschitz.whole-star": 2, "lipschitz.whole-degrees": 1,
+        "lipschitz.whole-insight": 1, "lipschitz.mp-decreases": 1, "lipschitz.mp-self-mean": 3, "lipschitz.mp-symmetric": 2,
+        "lightgcn.equation-9": 2, "lightgcn.whole": 3, "lightgcn.uniform": 2, "lightgcn.node": 1, "lightgcn.harmonic": 1,
+        "lightgcn.degree": 2, "lightgcn.decreases": 2, "mci.equation-10": 1,
+    },
+    "is_zero": {"lipschitz.node-jacobian": 1, "lipschitz.node-bound": 1, "lipschitz.node-linear": 1,
+                "lipschitz.whole-operator": 1},
+    "holds": {"mci.condition-i-gain": 1, "mci.condition-ii-loss": 1, "mci.condition-iii-gain": 2, "mci.sign": 1,
+              "mci.engines": 1},
+    "proves": {"lipschitz.node-bound": 1, "lipschitz.node-eq16": 1, "lipschitz.node-nonlinear": 1, "mci.path": 2,
+               "mci.monotone": 1, "mci.concave": 1, "mci.a-fortiori": 1},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("helper", RESTS_ON)
+def test_every_part_that_rests_on_a_comparison_fails_with_it(helper: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A check of nothing, such as one over no graphs, would hold whatever the comparison says."""
+    monkeypatch.delenv("CTRNB_DATA", raising=False)
+    before = {id: failing(id, monkeypatch) for id in RESTS_ON[helper]}
+    monkeypatch.setattr(*HELPERS[helper])
+    assert {id: failing(id, monkeypatch) - before[id] for id in RESTS_ON[helper]} == RESTS_ON[helper]

@@ -1,6 +1,9 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
+from mpmath import iv
 
 from ctrnb.errors import ConfigError
 from ctrnb.theory import slopes
@@ -44,3 +47,33 @@ def test_a_constant_that_is_too_small_lies_outside_the_enclosure() -> None:
 def test_an_unknown_activation_is_refused() -> None:
     with pytest.raises(ConfigError, match="Did you mean 'relu'"):
         activation("relus")
+
+
+CELLS = [(-6.0, -5.5), (-2.0, -1.0), (-0.5, 0.0), (-0.25, 0.5), (0.0, 0.5), (1.0, 1.25), (4.0, 6.0)]
+
+
+@pytest.mark.parametrize("name", slopes.SLOPES)
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_cells_interval_holds_its_slopes_and_little_else(name: str, cell: tuple[float, float]) -> None:
+    """It reaches beyond the slopes in the closed cell by at most what the width of the cell explains."""
+    found = slopes.SLOPES[name](iv.mpf(cell))
+    low, high = float(found.a), float(found.b)
+    inside = ACTIVATIONS[name].slope(np.linspace(*cell, 501))
+    assert low <= inside.min() + 1e-12 and high >= inside.max() - 1e-12
+    if name in ("identity", "relu", "leaky_relu") and 0.0 not in cell:
+        assert (low, high) == pytest.approx((inside.min(), inside.max()))
+    assert high - low <= 3 * (inside.max() - inside.min()) + (1 if name.endswith("relu") and 0.0 in cell else 0.3)
+
+
+def test_a_hull_is_the_smallest_interval_that_holds_both() -> None:
+    for one, two in (([1, 2], [5, 6]), ([5, 6], [1, 2]), ([1, 6], [2, 5])):
+        found = slopes.hull(iv.mpf(one), iv.mpf(two))
+        assert (float(found.a), float(found.b)) == (1, 6)
+
+
+def test_gelus_cells_hold_its_slopes() -> None:
+    edges = [-3 + n / 8 for n in range(49)]
+    for (low, high), found in zip(pairwise(edges), slopes.gelu_slopes(edges), strict=True):
+        inside = ACTIVATIONS["gelu"].slope(np.linspace(low, high, 51))
+        assert float(found.a) <= inside.min() and inside.max() <= float(found.b)
+        assert float(found.b) - float(found.a) < 0.45

@@ -1,7 +1,10 @@
+import numpy as np
 import pytest
 import sympy as sp
+import torch
 
 from ctrnb.theory import symbolic
+from ctrnb.theory.activations import ACTIVATIONS
 
 
 @pytest.mark.parametrize("name", ["any differentiable", "identity", "tanh", "sigmoid"])
@@ -37,3 +40,13 @@ def test_squares_over_edges() -> None:
 
 def test_z3_proves_the_repaired_step() -> None:
     assert symbolic.frobenius_step_holds()
+
+
+@pytest.mark.parametrize("name", [name for name in symbolic.SYMBOLIC if name in ACTIVATIONS])
+@pytest.mark.parametrize("at", [-2.5, -0.3, 0.0, 1.7])
+def test_symbolic_activations_are_the_numeric_ones(name: str, at: float) -> None:
+    x = sp.Symbol("x", real=True)
+    formula = symbolic.SYMBOLIC[name](x)
+    numeric = ACTIVATIONS[name].function(torch.tensor(at, dtype=torch.float64)).item()
+    assert float(formula.subs(x, at)) == pytest.approx(numeric, abs=1e-12)
+    assert float(sp.diff(formula, x).subs(x, at)) == pytest.approx(float(ACTIVATIONS[name].slope(np.array(at))), abs=1e-12)
