@@ -49,4 +49,6 @@ def test_symbolic_activations_are_the_numeric_ones(name: str, at: float) -> None
     formula = symbolic.SYMBOLIC[name](x)
     numeric = ACTIVATIONS[name].function(torch.tensor(at, dtype=torch.float64)).item()
     assert float(formula.subs(x, at)) == pytest.approx(numeric, abs=1e-12)
-    assert float(sp.diff(formula, x).subs(x, at)) == pytest.approx(float(ACTIVATIONS[name].slope(np.array(at))), abs=1e-12)
+    assert float(sp.diff(formula, x).subs(x, at)) == pytest.approx(
+        float(ACTIVATIONS[name].slope(np.array(at))), abs=1e-12
+    )
