@@ -14,6 +14,7 @@ evidence says so.
 """
 
 from collections.abc import Iterable
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -26,7 +27,7 @@ HALF_CHANGE = 0.005  # half a unit of a printed relative change, percent
 HALF_AUC = 0.005  # of a printed AUC, percent
 TINY = 1e-9
 
-Cells = pd.DataFrame | Iterable[pd.DataFrame]
+Cells: TypeAlias = pd.DataFrame | Iterable[pd.DataFrame]
 
 
 def select(frame: pd.DataFrame, **where: object) -> pd.DataFrame:
