@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 TIER_COLOURS = dict(zip(("Base", "Control", "FT", "TS"), sns.color_palette("colorblind", 4), strict=True))
+NO_BREAK = "\u00a0"  # a space where a line does not break
 VERDICT_MARKS = {"improved": "▲", "worse": "▼", "no significant change": "=", "": ""}
 
 
@@ -193,6 +194,17 @@ def pairs_by_supervision(rows: pd.DataFrame, title: str) -> Figure:
     return grid.figure
 
 
+def with_interval(value: float, low: float, high: float, *, mark: str = "", scale: float = 1.0, digits: int = 2) -> str:
+    """Return a number with its interval to read, as "▲ +0.34 (+0.10 to +0.59)"; empty for NaN.
+
+    A line breaks before the bracket alone.
+    """
+    if np.isnan(value):
+        return ""
+    shown, lower, upper = (f"{scale * number:+.{digits}f}" for number in (value, low, high))
+    return " ".join([f"{mark} {shown}".strip().replace(" ", NO_BREAK), f"({lower} to {upper})".replace(" ", NO_BREAK)])
+
+
 def verdict_table(summary: pd.DataFrame) -> pd.DataFrame:
     """Return a table to read: AUC and logloss, change in percent, interval in points, and the verdict as sign and text."""
     table = pd.DataFrame(
@@ -203,7 +215,7 @@ def verdict_table(summary: pd.DataFrame) -> pd.DataFrame:
             "logloss": summary["logloss"].map("{:.4f}".format),
             "Δ% to Base": summary["change_percent"].map("{:+.2f}".format),
             "95 % interval, points": [
-                "" if np.isnan(low) else f"{100 * low:+.2f} to {100 * high:+.2f}"
+                "" if np.isnan(low) else f"{100 * low:+.2f} to {100 * high:+.2f}".replace(" ", NO_BREAK)
                 for low, high in zip(summary["delta_low"], summary["delta_high"], strict=True)
             ],
             "verdict": [f"{VERDICT_MARKS[text]} {text}".strip() for text in summary["verdict"]],

@@ -17,7 +17,7 @@ from scipy import stats
 
 from ctrnb import paper
 from ctrnb.errors import ParameterError
-from ctrnb.plots import VERDICT_MARKS
+from ctrnb.plots import NO_BREAK, VERDICT_MARKS, with_interval
 from ctrnb.study.changes import LEVEL
 from ctrnb.study.ledger import TIER_NAMES
 
@@ -139,7 +139,9 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
     def numbers(values: pd.Series, sd: pd.Series | None = None) -> list[str]:
         spread = values * np.nan if sd is None else sd
         return [
-            "" if np.isnan(v) else f"{s * v:.{d}f}" + ("" if np.isnan(w) else f" ± {s * w:.{d}f}")
+            ""
+            if np.isnan(v)
+            else f"{s * v:.{d}f}" + ("" if np.isnan(w) else f" ± {s * w:.{d}f}".replace(" ", NO_BREAK))
             for v, w, s, d in zip(values, spread, scale, digits, strict=True)
         ]
 
@@ -147,8 +149,7 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
         parts = [table[f"{prefix}{name}_percent"] for name in ("change", "low", "high")]
         marks = table[f"{prefix}verdict"].fillna("").map(VERDICT_MARKS)
         return [
-            "" if np.isnan(c) else f"{mark} {c:+.2f} ({a:+.2f}, {b:+.2f})"
-            for c, a, b, mark in zip(*parts, marks, strict=True)
+            with_interval(change, low, high, mark=mark) for change, low, high, mark in zip(*parts, marks, strict=True)
         ]
 
     shown = pd.DataFrame(

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from ctrnb.plots import with_interval
 from ctrnb.report.beside import NOT_REPRODUCED, REPRODUCED, UNDECIDED, comparable, paper_cells, reproduction
 from ctrnb.study.changes import LEVEL, combined
 
@@ -162,8 +163,7 @@ def readable_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
             "AUC removed": (100 * pairs["removed"]).map("{:.2f}".format),
             "paper Δ%": pairs["expected_percent"].map("{:+.2f}".format),
             "ours Δ%": [
-                f"{row.change_percent:+.2f} ({row.low_percent:+.2f}, {row.high_percent:+.2f})"
-                for row in pairs.itertuples()
+                with_interval(row.change_percent, row.low_percent, row.high_percent) for row in pairs.itertuples()
             ],
             "the paper's change": pairs["reproduction"],
         }

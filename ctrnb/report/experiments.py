@@ -19,6 +19,7 @@ from ctrnb.evaluation import mci, variance_lmh
 from ctrnb.evaluation.groups import GROUPS
 from ctrnb.evaluation.statistics import bootstrap_users
 from ctrnb.models import DISPLAY  # noqa: F401 (and this)
+from ctrnb.plots import with_interval
 from ctrnb.report.measured import (  # noqa: F401 (chapters find them here too)
     GAINS,
     all_changes,
@@ -229,12 +230,7 @@ def readable_supervision(rows: pd.DataFrame) -> pd.DataFrame:
     names = {"training": "training", "k": "k", "tier_name": "tier"}
     numbers = ["density_percent", "auc", "auc_strong", "delta", "delta_low", "delta_high"]
     means = rows.groupby([*names], sort=False)[numbers].mean().rename_axis(index=names)
-    change = [
-        ""
-        if np.isnan(row.delta)
-        else f"{100 * row.delta:+.2f} ({100 * row.delta_low:+.2f} to {100 * row.delta_high:+.2f})"
-        for row in means.itertuples()
-    ]
+    change = [with_interval(row.delta, row.delta_low, row.delta_high, scale=100) for row in means.itertuples()]
     return pd.DataFrame(
         {
             "density, %": means["density_percent"].map("{:.2f}".format),

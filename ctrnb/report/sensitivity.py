@@ -8,6 +8,7 @@ import pandas as pd
 from ctrnb.analysis.sensitivity import elasticities, node_sensitivities, sample_pairs
 from ctrnb.data import Encoded
 from ctrnb.models import DISPLAY
+from ctrnb.plots import with_interval
 from ctrnb.study.changes import Runs
 from ctrnb.study.ledger import TIER_NAMES
 
@@ -44,7 +45,7 @@ def elasticities_by_tier(nodes: pd.DataFrame, by: str = "degree", repeats: int =
 def readable(found: pd.DataFrame) -> pd.DataFrame:
     """Return elasticities to read: a row a model, side and tier, a column a part, with sign, interval and rank correlation."""
     text = [
-        f"{MARKS.get(row.verdict, '=')} {row.value:+.3f} ({row.low:+.3f} to {row.high:+.3f}), rank {row.rank:+.2f}"
+        f"{with_interval(row.value, row.low, row.high, mark=MARKS.get(row.verdict, '='), digits=3)}, rank {row.rank:+.2f}"
         if not (row.part == "constant" and row.tier in ("base", "control"))
         else "none: 1 for every node"
         for row in found.itertuples()

@@ -94,7 +94,8 @@ def test_a_change_to_be_read_carries_its_sign_and_its_interval() -> None:
     ((title, shown),) = by_dataset(2, changes)
     assert title == "Table 2, AUC in percent: ml-1m"
     cell = shown.loc[(6, "dcnv2", "TS")]
-    assert cell["ours Δ% to Base"] == "▲ +0.18 (+0.14, +0.22)" and cell["the paper's Δ%"] == REPRODUCED
+    assert cell["ours Δ% to Base"] == "▲\u00a0+0.18 (+0.14\u00a0to\u00a0+0.22)"  # one place to break the line
+    assert cell["the paper's Δ%"] == REPRODUCED
     assert shown.loc[(6, "dcnv2", "Base"), "ours Δ% to Base"] == ""
 
 
