@@ -12,6 +12,7 @@ import pandas as pd
 from ctrnb.analysis.density import FEWEST, Fit, dose_response, effects_of, proportional_p, statement, trend
 from ctrnb.data.variant import split_variant
 from ctrnb.errors import MetricError
+from ctrnb.plots import with_interval
 from ctrnb.report.measured import all_changes, measured, measured_changes, provenance, results_folder, sources
 
 __all__ = [
@@ -69,7 +70,10 @@ class Arm:
 
     def statement(self) -> str:
         """Return what FT's gain over the control does with the dose."""
-        return statement(self.title[0].upper() + self.title[1:], self.fit(), self.dose, UNITS[self.dose])
+        fit, name = self.fit(), self.title[0].upper() + self.title[1:]
+        if fit is None and len(self.effects()):
+            return f"{name}: {len(self.effects())} measured, too few for a line."
+        return statement(name, fit, self.dose, UNITS[self.dose])
 
 
 def synthetic_arm(changes: pd.DataFrame, source: str, title: str = TITLES[SYNTHETIC]) -> Arm:
@@ -83,20 +87,20 @@ def measured_arms() -> Iterator[Arm]:
     """Yield the arms that were measured: thinned and cores of each dataset, synthetic, real."""
     folder = results_folder() / "density"
     for name, dose in ((THINNED, "density"), (CORES, "per_user")):
-        changes = measured_changes(name, folder)
-        if changes is None:
+        changes, rows = measured_changes(name, folder), measured(name, folder)
+        if changes is None or rows is None:
             continue
-        source = source_of(measured(name, folder))
-        of = changes["dataset"].map(lambda text: split_variant(str(text))[0])
+        of, rows_of = (table["dataset"].map(lambda text: split_variant(str(text))[0]) for table in (changes, rows))
         for dataset, part in changes.groupby(of, sort=False):
-            yield Arm(TITLES[name].format(dataset), part, source, dose)
+            yield Arm(TITLES[name].format(dataset), part, source_of(rows[rows_of == dataset]), dose)
     changes = measured_changes(SYNTHETIC, folder)
     if changes is not None:
         yield synthetic_arm(changes, source_of(measured(SYNTHETIC, folder)))
     real = all_changes()
     real = real[~real.get("drop_middle", pd.Series(False, real.index)).astype(bool)]
     if len(real) and len(effects_of(real)):
-        yield Arm(TITLES[REAL], real, sources(real), by=("dataset",))
+        loosest = real[real["k"] == real.groupby("dataset")["k"].transform("min")]
+        yield Arm(TITLES[REAL], loosest, sources(loosest), by=("dataset",))
 
 
 def slopes(arm: Arm) -> pd.DataFrame:
@@ -112,7 +116,7 @@ def slopes(arm: Arm) -> pd.DataFrame:
         rows.append(
             {
                 "change": f"{NAMES[tier]} to {NAMES[reference]}",
-                f"points for a tenfold {UNITS[arm.dose]}": f"{slope['value']:+.2f} ({slope['low']:+.2f} to {slope['high']:+.2f})",
+                f"points for a tenfold {UNITS[arm.dose]}": with_interval(slope["value"], slope["low"], slope["high"]),
                 "trend": f"{mark} {trend(fit, arm.dose)}",
                 "explained": "" if mark == "=" or pd.isna(fit.explained) else f"{100 * fit.explained:.0f} %",
                 "left over, points": f"{fit.tau:.2f}",
@@ -124,7 +128,7 @@ def slopes(arm: Arm) -> pd.DataFrame:
 
 def coefficients(fit: Fit) -> pd.DataFrame:
     """Return every coefficient of a fit to read, in points with its 95 % interval."""
-    shown = [f"{row.value:+.2f} ({row.low:+.2f} to {row.high:+.2f})" for row in fit.terms.itertuples()]
+    shown = [with_interval(row.value, row.low, row.high) for row in fit.terms.itertuples()]
     return pd.DataFrame({"term": fit.terms["term"], "points (95 % interval)": shown}).set_index("term")
 
 
@@ -140,7 +144,7 @@ def effects_table(arm: Arm) -> pd.DataFrame:
     for reference in ("control", "base"):
         rows = shown[list(arm.by)].merge(arm.effects("ft", reference), on=list(arm.by), how="left")
         table[f"FT to {NAMES[reference]}, points"] = [
-            f"{sign(row.low, row.high)} {100 * row.change:+.2f} ({100 * row.low:+.2f} to {100 * row.high:+.2f})"
+            with_interval(row.change, row.low, row.high, mark=sign(row.low, row.high), scale=100)
             for row in rows.itertuples()
         ]
     return table.set_index("dataset")

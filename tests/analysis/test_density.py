@@ -109,9 +109,9 @@ def test_an_older_ledger_has_four_fifths_of_its_density() -> None:
     assert dn.effects_of(old.drop(columns="density_percent")).empty
 
 
-def test_too_few_points_are_not_measured_rather_than_fitted() -> None:
+def test_too_few_points_are_counted_rather_than_fitted() -> None:
     arm = Arm("x", changes(["a", "b"]), "here")
-    assert arm.fit() is None and arm.statement() == "X: not measured." and chapter.slopes(arm).empty
+    assert arm.fit() is None and arm.statement() == "X: 2 measured, too few for a line." and chapter.slopes(arm).empty
 
 
 def test_arms_are_those_of_the_ledgers_that_there_are(tmp_path: Path, monkeypatch) -> None:
