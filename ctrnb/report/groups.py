@@ -8,11 +8,10 @@ finished runs of a study and writes what the chapter shows to ``book/results/gro
     NAME-targets.csv    whether the group served worst changes by more than the others
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import pandas as pd
 import typer
 
@@ -30,10 +29,12 @@ from ctrnb.analysis.groups import (
     targeting,
 )
 from ctrnb.data import Encoded
+from ctrnb.errors import ParameterError
 from ctrnb.evaluation.groups import group_thresholds
 from ctrnb.models import DISPLAY
+from ctrnb.plots import with_interval
 from ctrnb.report.beside import PAPER_NAMES
-from ctrnb.report.measured import results_folder
+from ctrnb.report.measured import measured, provenance, results_folder
 from ctrnb.study.changes import LEVEL, Runs
 from ctrnb.study.description import read_study
 from ctrnb.study.ledger import TIER_NAMES, finished, write_table
@@ -143,23 +144,48 @@ def measured_breakdowns(name: str, folder: Path | None = None) -> list[pd.DataFr
     return [pd.read_csv(path) for path in paths] if all(path.is_file() for path in paths) else None
 
 
+def measured_parts(names: Iterable[str], folder: Path | None = None) -> Iterator[tuple[str, str, list[pd.DataFrame]]]:
+    """Yield title, provenance, and effects, spreads and targets of each dataset and core of the studies that have them.
+
+    Raises:
+        ParameterError: ``names`` is a text.
+    """
+    if isinstance(names, str):
+        raise ParameterError(f"results={names!r} is a text: give a list; for papermill, -y 'results: [{names}]'.")
+    keys = ["dataset", "k", "drop_middle"]
+    for name in names:
+        kept, ledger = measured_breakdowns(name, folder), measured(name, folder)
+        if kept is None or ledger is None:
+            continue
+        for place in kept[0][keys].drop_duplicates().itertuples(index=False):
+            rows, *parts = (table[(table[keys] == place).all(axis=1)] for table in (ledger, *kept))
+            removed = ", middle ratings removed" if place.drop_middle else ""
+            yield f"{place.dataset}, {place.k}-core{removed}", provenance(rows), parts
+
+
+def measured_said(parts: Iterable[tuple[str, str, list[pd.DataFrame]]]) -> str:
+    """Return what :func:`measured_parts` say of activity, a sentence each."""
+    return " ".join(
+        f"{title}: {spread_said(spread)}; {target_said(target)}." for title, _, (_, spread, target) in parts
+    )
+
+
 def groups_table(effect: pd.DataFrame, grouping: str, metric: str = "auc", tier: str = "ft") -> pd.DataFrame:
     """Return one row a model and group to read: Base's metric, and the tier's change to Base in points, percent and MCI."""
     rows = effect[(effect["grouping"] == grouping) & (effect["metric"] == metric)]
     rows = rows[(rows["tier"] == tier) & (rows["reference"] == "base")]
-    interval = "{:+.2f} ({:+.2f} to {:+.2f})".format
     table = pd.DataFrame(
         {
             "model": rows["model_name"],
             "group": rows["group"],
             "Base": rows["reference_value"].map("{:.4f}".format),
             f"{TIER_NAMES[tier]} to Base, points": [
-                f"{MARKS.get(row.verdict, '=')} {interval(*(100 * x for x in (row.change, row.change_low, row.change_high)))}"
+                with_interval(row.change, row.change_low, row.change_high, mark=MARKS.get(row.verdict, "="), scale=100)
                 for row in rows.itertuples()
             ],
             "in %": rows["change_percent"].map("{:+.2f}".format),
             "MCI, hundredths": [
-                interval(*(100 * x for x in (row.mci, row.mci_low, row.mci_high))) for row in rows.itertuples()
+                with_interval(row.mci, row.mci_low, row.mci_high, scale=100) for row in rows.itertuples()
             ],
         }
     )
@@ -176,7 +202,7 @@ def spreads_table(spread: pd.DataFrame, grouping: str) -> pd.DataFrame:
             "of": rows["metric"].map({"auc": "group AUC", "user_auc": "mean own AUC"}),
             "variance, points²": [f"{r.variance:.2f} ({r.low:.2f} to {r.high:.2f})" for r in rows.itertuples()],
             "change to Base": [
-                "" if r.tier == "base" else f"{MARKS.get(r.verdict, '=')} {r.change:+.2f} ({r.change_low:+.2f} to {r.change_high:+.2f}), {r.verdict}"
+                "" if r.tier == "base" else f"{with_interval(r.change, r.change_low, r.change_high, mark=MARKS.get(r.verdict, '='))}, {r.verdict}"
                 for r in rows.itertuples()
             ],
         }
@@ -190,7 +216,7 @@ def targets_table(target: pd.DataFrame, tier: str = "ft") -> pd.DataFrame:
     columns = {"grouping": rows["grouping"], "model": rows["model_name"], "served worst": rows["underserved"]}
     for name, label, scale in (("change", "points", 100), ("change_percent", "%", 1), ("mci", "MCI, hundredths", 100)):
         columns[f"excess, {label}"] = [
-            f"{MARKS.get(said, '=')} {scale * value:+.2f} ({scale * low:+.2f} to {scale * high:+.2f})"
+            with_interval(value, low, high, mark=MARKS.get(said, "="), scale=scale)
             for value, low, high, said in zip(
                 *(rows[each] for each in (name, f"{name}_low", f"{name}_high", f"{name}_verdict")), strict=True
             )
@@ -239,7 +265,7 @@ def each_model(rows: pd.DataFrame, column: str, scale: float, most: int = 2) -> 
     return f" ({'; '.join(values)} {'points' if scale == 100 else 'points²'})"
 
 
-def table_4(effect: pd.DataFrame | None) -> pd.DataFrame:
+def table_4(effects: Sequence[pd.DataFrame] = ()) -> pd.DataFrame:
     """Return the paper's Table 4 and Figure 5 by model, tier and group, and our measurements of the same cells where kept.
 
     The paper's MCI comes of its rounded cells; its changes stand in points. Ours have 95 % intervals.
@@ -259,7 +285,8 @@ def table_4(effect: pd.DataFrame | None) -> pd.DataFrame:
         }
     )
     keys = ["dataset", "k", "key", "tier", "group"]
-    if effect is not None:
+    if len(effects):
+        effect = pd.concat(effects)
         own = effect[(effect["grouping"] == "activity") & (effect["metric"] == "auc") & (effect["reference"] == "base")]
         own = own.assign(
             dataset=own["dataset"].map(PAPER_NAMES), key=own["model"], tier=own["tier"].map(TIER_NAMES),
@@ -269,7 +296,7 @@ def table_4(effect: pd.DataFrame | None) -> pd.DataFrame:
         for label, name, scale in (("ours: points", "change", 100), ("ours: MCI, hundredths", "mci", 100)):
             columns = [name, f"{name}_low", f"{name}_high"]
             values = scale * own[columns][~own.index.duplicated()].reindex(places).to_numpy()
-            table[label] = ["" if np.isnan(v) else f"{v:+.2f} ({a:+.2f} to {b:+.2f})" for v, a, b in values]
+            table[label] = [with_interval(*row) for row in values]
     return table.set_index(["dataset", "model", "tier", "group"])
 
 

@@ -6,6 +6,7 @@ from typer.testing import CliRunner
 
 from ctrnb import plots
 from ctrnb.data import Curation, SyntheticConfig, curate, encode, generate
+from ctrnb.errors import ParameterError
 from ctrnb.report import groups
 from ctrnb.study import command
 from ctrnb.study.inprocess import InProcessEngine
@@ -59,11 +60,11 @@ def test_a_changed_verdict_changes_the_sentence(found: list[pd.DataFrame]) -> No
 
 
 def test_the_papers_table_4_stands_beside_ours(found: list[pd.DataFrame]) -> None:
-    alone = groups.table_4(None)
+    alone = groups.table_4()
     assert len(alone) == 2 * 3 * 2 * 3
     assert alone.loc[("ML-1M, k = 6", "DCNV2", "FT", "Low"), "paper: points"] == "+0.51"
     ours = found[0].assign(dataset="ml-1m", k=6)
-    beside = groups.table_4(ours)
+    beside = groups.table_4([ours])
     assert beside.loc[("ML-1M, k = 6", "DCNV2", "FT", "Low"), "ours: points"] != ""
     assert beside.loc[("ML-1M, k = 6", "AutoInt", "FT", "Low"), "ours: points"] == ""
 
@@ -87,7 +88,17 @@ def test_a_finished_study_is_broken_down_without_training(tmp_path: Path, monkey
     assert sorted((tmp_path / "runs").iterdir()) == before
     effect, spread, target = groups.measured_breakdowns("s")
     assert set(effect["dataset"]) == {"own"} and (effect["k"] == 2).all() and len(spread) and len(target)
-    assert groups.measured_breakdowns("absent") is None
+    assert groups.measured_breakdowns("absent") is None and not list(groups.measured_parts(["absent"]))
+    monkeypatch.setattr("ctrnb.report.measured.results_folder", lambda folder=None: folder or tmp_path)
+    ((title, source, parts),) = groups.measured_parts(["s"])
+    assert (
+        title == "own, 2-core"
+        and "2 seeds" in source
+        and [len(part) for part in parts] == [len(effect), len(spread), len(target)]
+    )
+    assert groups.measured_said([(title, source, parts)]).startswith("own, 2-core: FT narrows")
+    with pytest.raises(ParameterError, match="give a list"):
+        list(groups.measured_parts("s"))
     ledger = pd.read_csv(tmp_path / "s.csv")
     change = ledger.loc[ledger["tier"] == "ft", "delta"].mean()
     own = effect[(effect["grouping"] == "activity") & (effect["metric"] == "auc") & (effect["group"] == "all")]
