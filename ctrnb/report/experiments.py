@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ctrnb.data import BipartiteGraph, Curation, Encoded, Ratings, curate, encode, load
-from ctrnb.errors import ConfigError, ParameterError, RunError
+from ctrnb.errors import ConfigError, RunError
 from ctrnb.evaluation import mci, variance_lmh
 from ctrnb.evaluation.groups import GROUPS
 from ctrnb.evaluation.statistics import bootstrap_users
@@ -32,6 +32,7 @@ from ctrnb.report.measured import (  # noqa: F401 (chapters find them here too)
     searched,
     sources,
 )
+from ctrnb.report.parameters import as_list
 from ctrnb.study import command
 from ctrnb.study.inprocess import InProcessEngine
 from ctrnb.study.ledger import TIER_NAMES, flat_row
@@ -73,13 +74,11 @@ def compare_tiers(
     Raises:
         ParameterError: ``models`` is a text.
     """
-    if isinstance(models, str):
-        raise ParameterError(f"models={models!r} is a text: give a list; for papermill, -y 'models: [dcnv2]'.")
     store = RunStore(runs or runs_folder())
     test = encoded.rows("test")
     label, user = encoded.label[test], encoded.user[test]
     rows = []
-    for model in models:
+    for model in as_list(models, "models"):
         for seed in seeds:
             results: dict[str, RunResult] = {}
             for tier in tiers:

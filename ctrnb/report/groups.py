@@ -1,19 +1,13 @@
 """The chapter on whom message passing serves: effects by activity, neighbourhood and field, beside the paper's Table 4.
 
-Groups need every test prediction, which a ledger does not keep. ``python -m ctrnb.report.groups STUDY --runs RUNS`` takes the
-finished runs of a study and writes what the chapter shows to ``book/results/groups``:
-
-    NAME-effects.csv    one row a dataset, model, grouping, metric, group and comparison
-    NAME-spreads.csv    Var(L,M,H) by grouping, metric and tier
-    NAME-targets.csv    whether the group served worst changes by more than the others
+Its breakdowns of measured studies are those that :mod:`ctrnb.report.analyse` wrote to ``book/results/groups``.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import pandas as pd
-import typer
 
 from ctrnb import paper
 from ctrnb.analysis.groups import (
@@ -29,16 +23,15 @@ from ctrnb.analysis.groups import (
     targeting,
 )
 from ctrnb.data import Encoded
-from ctrnb.errors import ParameterError
 from ctrnb.evaluation.groups import group_thresholds
 from ctrnb.models import DISPLAY
 from ctrnb.plots import with_interval
 from ctrnb.report.beside import PAPER_NAMES
-from ctrnb.report.measured import measured, provenance, results_folder
+from ctrnb.report.measured import by_place, results_folder
+from ctrnb.report.parameters import as_list
 from ctrnb.study.changes import LEVEL, Runs
-from ctrnb.study.description import read_study
-from ctrnb.study.ledger import TIER_NAMES, finished, write_table
-from ctrnb.study.sweep import Sweep
+from ctrnb.study.finished import Finished
+from ctrnb.study.ledger import TIER_NAMES
 from ctrnb.theory.effort import efforts
 from ctrnb.training import RunStore, train
 
@@ -115,26 +108,12 @@ def breakdowns(by_model: dict[str, Runs], encoded: Encoded, parts: Sequence[Grou
     return [pd.concat(tables, ignore_index=True) for tables in zip(*found, strict=True)]
 
 
-def of_study(path: Path, runs: Path, *, fields: Sequence[str] = (), data_dir: Path | None = None, repeats: int = 100) -> list[pd.DataFrame]:  # fmt: skip
-    """Return the breakdowns of a study's finished runs on each dataset and k; fields that a dataset lacks are passed over."""
-    sweep = Sweep(read_study(path), RunStore(runs), data_dir=data_dir)
-    sweep.open_steps()
+def of_cells(cells: Iterable[Finished], *, fields: Sequence[str] = (), repeats: int = 100) -> list[pd.DataFrame]:
+    """Return the breakdowns of a study's cells; fields that a dataset lacks are passed over."""
     found = []
-    for group in sweep.groups:
-        final = [(step.training, run) for step, run in finished(sweep, group) if step.stage == "final"]
-        whole = [
-            draw for draw in group.draws if sum(draw == (t.split.seed, t.seed) for t, _ in final) == len(group.tiers)
-        ]
-        if not whole or len({split for split, _ in whole}) > 1:
-            continue
-        kept = {
-            (t.tier, whole.index((t.split.seed, t.seed))): run for t, run in final if (t.split.seed, t.seed) in whole
-        }
-        split = group.training(whole[0], "base", ()).split
-        encoded, users = sweep.splits.encoded(split), sweep.splits.curated(split).users
-        parts = groupings(encoded, users, fields=[name for name in fields if name in users])
-        place = {"dataset": encoded.name, "k": group.k, "drop_middle": group.drop_middle}
-        found.append(breakdowns({group.model: kept}, encoded, parts, repeats=repeats, **place))
+    for cell in cells:
+        parts = groupings(cell.encoded, cell.users, fields=[name for name in fields if name in cell.users])
+        found.append(breakdowns({cell.model: cell.runs}, cell.encoded, parts, repeats=repeats, **cell.place))
     return [pd.concat(tables, ignore_index=True) for tables in zip(*found, strict=True)]
 
 
@@ -150,17 +129,10 @@ def measured_parts(names: Iterable[str], folder: Path | None = None) -> Iterator
     Raises:
         ParameterError: ``names`` is a text.
     """
-    if isinstance(names, str):
-        raise ParameterError(f"results={names!r} is a text: give a list; for papermill, -y 'results: [{names}]'.")
-    keys = ["dataset", "k", "drop_middle"]
-    for name in names:
-        kept, ledger = measured_breakdowns(name, folder), measured(name, folder)
-        if kept is None or ledger is None:
-            continue
-        for place in kept[0][keys].drop_duplicates().itertuples(index=False):
-            rows, *parts = (table[(table[keys] == place).all(axis=1)] for table in (ledger, *kept))
-            removed = ", middle ratings removed" if place.drop_middle else ""
-            yield f"{place.dataset}, {place.k}-core{removed}", provenance(rows), parts
+    for name in as_list(names, "results"):
+        kept = measured_breakdowns(name, folder)
+        if kept is not None:
+            yield from by_place(name, kept, folder)
 
 
 def measured_said(parts: Iterable[tuple[str, str, list[pd.DataFrame]]]) -> str:
@@ -298,27 +270,3 @@ def table_4(effects: Sequence[pd.DataFrame] = ()) -> pd.DataFrame:
             values = scale * own[columns][~own.index.duplicated()].reindex(places).to_numpy()
             table[label] = [with_interval(*row) for row in values]
     return table.set_index(["dataset", "model", "tier", "group"])
-
-
-def main(
-    study: Annotated[Path, typer.Argument(help="A study whose runs have finished.")],
-    runs: Annotated[Path, typer.Option("--runs", help="Folder of its finished runs.")] = Path("runs"),
-    field: Annotated[
-        list[str] | None, typer.Option("--field", help="A field of users to group by; repeatable.")
-    ] = None,
-    repeats: Annotated[int, typer.Option("--repeats", help="Draws of test users.")] = 100,
-    data_dir: Annotated[Path | None, typer.Option("--data-dir")] = None,
-) -> None:
-    """Write the breakdowns of a study's finished runs to book/results/groups."""
-    from ctrnb.cli import reported
-
-    with reported():
-        tables = of_study(study, runs, fields=field or ("gender", "age"), data_dir=data_dir, repeats=repeats)
-        for kind, table in zip(KINDS, tables, strict=True):
-            path = results_folder() / "groups" / f"{read_study(study).name}-{kind}.csv"
-            write_table(table, path)
-            print(path)
-
-
-if __name__ == "__main__":
-    typer.run(main)

@@ -4,7 +4,7 @@ NAME.csv has a row a training, NAME-changes.csv a row a comparison; the study of
 what was trained.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -141,6 +141,17 @@ def change_of(group: pd.DataFrame, name: str) -> dict:
         "mde_percent": 100 * change.mde / base,
         "verdict": verdict(low, high),
     }
+
+
+def by_place(
+    name: str, kept: Sequence[pd.DataFrame], folder: Path | None = None
+) -> Iterator[tuple[str, str, list[pd.DataFrame]]]:
+    """Yield title, provenance, and what tables of a measured study hold, for each of its datasets and cores."""
+    keys, ledger = ["dataset", "k", "drop_middle"], measured(name, folder)
+    for place in () if ledger is None else kept[0][keys].drop_duplicates().itertuples(index=False):
+        rows, *parts = (table[(table[keys] == place).all(axis=1)] for table in (ledger, *kept))
+        removed = ", middle ratings removed" if place.drop_middle else ""
+        yield f"{place.dataset}, {place.k}-core{removed}", provenance(rows), parts
 
 
 def sources(changes: pd.DataFrame, folder: Path | None = None) -> str:

@@ -157,3 +157,14 @@ def coerce(value: Any, parameter: Parameter, where: str) -> Any:
 def numbers(value: Any, default: Any) -> bool:
     """Return whether both are plain numbers."""
     return all(isinstance(each, (int, float)) and not isinstance(each, bool) for each in (value, default))
+
+
+def as_list(values: Any, name: str) -> list:
+    """Return a chapter's parameter that is a list, as a list.
+
+    Raises:
+        ParameterError: it is a text, which papermill's -p makes of anything.
+    """
+    if isinstance(values, str):
+        raise ParameterError(f"{name}={values!r} is a text: give a list; for papermill, -y '{name}: [{values}]'.")
+    return list(values)

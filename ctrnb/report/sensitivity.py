@@ -1,6 +1,7 @@
 """The chapter on the sensitivity of trained models: elasticities by tier, and what they say of Section 3.1's Insight."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,10 @@ from ctrnb.analysis.sensitivity import elasticities, node_sensitivities, sample_
 from ctrnb.data import Encoded
 from ctrnb.models import DISPLAY
 from ctrnb.plots import with_interval
+from ctrnb.report.measured import by_place, results_folder
+from ctrnb.report.parameters import as_list
 from ctrnb.study.changes import Runs
+from ctrnb.study.finished import Finished
 from ctrnb.study.ledger import TIER_NAMES
 
 PART_NAMES = {
@@ -19,6 +23,7 @@ PART_NAMES = {
     "constant": "constant, by the graph",
 }
 MARKS = {"falls": "▼", "rises": "▲"}
+DEGREES = ("degree", "harmonic")  # of a node: its own, and the harmonic mean of its neighbours'
 BINS = 8  # of nodes by degree, in the figure
 
 
@@ -31,6 +36,28 @@ def measured_nodes(runs: Mapping[str, Runs], encoded: Encoded, *, pairs: int, se
         for (tier, number), run in own.items()
     ]
     return pd.concat(tables, ignore_index=True)
+
+
+def of_cells(cells: Iterable[Finished], *, pairs: int) -> pd.DataFrame:
+    """Return the elasticities of a study's cells in both degrees (column ``by``), with those of ``place``."""
+    tables = []
+    for cell in cells:
+        nodes = measured_nodes({cell.model: cell.runs}, cell.encoded, pairs=pairs)
+        tables += [elasticities_by_tier(nodes, by=by).assign(by=by, **cell.place) for by in DEGREES]
+    return pd.concat(tables, ignore_index=True)
+
+
+def measured_parts(names: Iterable[str], folder: Path | None = None) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """Yield title, provenance and elasticities of each dataset and core of the studies that have them.
+
+    Raises:
+        ParameterError: ``names`` is a text.
+    """
+    for name in as_list(names, "results"):
+        path = results_folder(folder) / "sensitivity" / f"{name}.csv"
+        if path.is_file():
+            for title, source, (found,) in by_place(name, [pd.read_csv(path)], folder):
+                yield title, source, found
 
 
 def elasticities_by_tier(nodes: pd.DataFrame, by: str = "degree", repeats: int = 200) -> pd.DataFrame:
@@ -86,8 +113,20 @@ def binned(nodes: pd.DataFrame) -> pd.DataFrame:
     return nodes.assign(bin=np.exp(means), tier_name=nodes["tier"].map(TIER_NAMES))
 
 
-def verdict(found: pd.DataFrame) -> str:
-    """Return whether the Insight holds of these trained models, computed from the elasticities of the whole gradient."""
+def measured_said(parts: Iterable[tuple[str, str, pd.DataFrame]]) -> str:
+    """Return what :func:`measured_parts` say of a node's own degree, a sentence each."""
+    return " ".join(f"On {title}, {insight(found[found['by'] == 'degree'])}." for title, _, found in parts)
+
+
+def verdict(tables: Sequence[pd.DataFrame]) -> str:
+    """Return whether the Insight holds of these trained models, computed from the elasticities of the whole gradient.
+
+    Args:
+        tables: of :func:`elasticities_by_tier`; of those with a column ``by`` the rows of a node's own degree count.
+    """
+    found = pd.concat(tables, ignore_index=True)
+    if "by" in found:
+        found = found[found["by"].fillna("degree") == "degree"]
     rows = found[(found["part"] == "total") & found["tier"].isin(["ft", "ts"])]
     base = set(found[(found["part"] == "total") & (found["tier"] == "base")]["verdict"])
     said = set(rows["verdict"])

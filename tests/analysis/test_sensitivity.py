@@ -99,4 +99,6 @@ def test_the_chapters_tables_and_sentences(small: Encoded, runs: dict) -> None:
 )
 def test_the_verdict_follows_the_elasticities(verdicts: list[str], base: str, said: str) -> None:
     rows = pd.DataFrame({"part": "total", "tier": ["ft", "ts", "base"], "verdict": [*verdicts, base]})
-    assert said in chapter.verdict(rows)
+    assert said in chapter.verdict([rows])
+    measured = pd.concat([rows.assign(by="degree"), rows.assign(by="harmonic", verdict="falls")])
+    assert chapter.verdict([rows, measured]) == chapter.verdict([rows])

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 from ctrnb import plots
 from ctrnb.data import Curation, SyntheticConfig, curate, encode, generate
 from ctrnb.errors import ParameterError
-from ctrnb.report import groups
+from ctrnb.report import analyse, groups, sensitivity
 from ctrnb.study import command
 from ctrnb.study.inprocess import InProcessEngine
 
@@ -80,9 +80,10 @@ def test_a_finished_study_is_broken_down_without_training(tmp_path: Path, monkey
     options = {"data_dir": None, "device": "cpu", "out": tmp_path / "s.csv"}
     command.sweep(tmp_path / "s.toml", tmp_path / "runs", InProcessEngine(threads=1), **options)
     before = sorted((tmp_path / "runs").iterdir())
-    monkeypatch.setattr("ctrnb.report.groups.results_folder", lambda folder=None: tmp_path / "results")
-    app = groups.typer.Typer()
-    app.command()(groups.main)
+    for module in ("analyse", "groups", "sensitivity"):
+        monkeypatch.setattr(f"ctrnb.report.{module}.results_folder", lambda folder=None: tmp_path / "results")
+    app = analyse.typer.Typer()
+    app.command()(analyse.main)
     result = CliRunner().invoke(app, [str(tmp_path / "s.toml"), "--runs", str(tmp_path / "runs"), "--repeats", "10"])
     assert result.exit_code == 0, result.output
     assert sorted((tmp_path / "runs").iterdir()) == before
@@ -99,6 +100,13 @@ def test_a_finished_study_is_broken_down_without_training(tmp_path: Path, monkey
     assert groups.measured_said([(title, source, parts)]).startswith("own, 2-core: FT narrows")
     with pytest.raises(ParameterError, match="give a list"):
         list(groups.measured_parts("s"))
+    ((title, _, found),) = sensitivity.measured_parts(["s"])
+    assert (
+        title == "own, 2-core" and set(found["by"]) == set(sensitivity.DEGREES) and set(found["tier"]) == {"base", "ft"}
+    )
+    assert sensitivity.measured_said([(title, "", found)]).startswith("On own, 2-core, a higher degree lowers")
+    empty = CliRunner().invoke(app, [str(tmp_path / "s.toml"), "--runs", str(tmp_path / "elsewhere")])
+    assert empty.exit_code == 2 and "Name its --runs" in empty.output
     ledger = pd.read_csv(tmp_path / "s.csv")
     change = ledger.loc[ledger["tier"] == "ft", "delta"].mean()
     own = effect[(effect["grouping"] == "activity") & (effect["metric"] == "auc") & (effect["group"] == "all")]
