@@ -86,7 +86,7 @@ def node_sensitivities(encoded: Encoded, result: RunResult, rows: np.ndarray) ->
     """Return one row a node of the sampled pairs: side, node, degree, harmonic (mean of its neighbours' degrees), pairs, and
 
     ``total``, the norm of the logit's gradient with respect to the whole table; ``through``, of the part through this node;
-    ``head``, of the gradient with respect to z_n; each the geometric mean over the node's pairs; and ``constant``, c_n.
+    ``head``, of the gradient with respect to z_n; each the root mean square over the node's pairs; and ``constant``, c_n.
 
     Args:
         rows: interactions (:func:`sample_pairs`).
@@ -109,12 +109,15 @@ def node_sensitivities(encoded: Encoded, result: RunResult, rows: np.ndarray) ->
     degree, harmonic = operators.degrees(graph), lightgcn.harmonic_degree(graph)
     tables = []
     for number, side in enumerate(SIDES):
-        logs = pd.DataFrame(
-            {"place": place[:, number], "total": total, "through": through[:, number], "head": head[:, number]}
-        )
-        logs[["total", "through", "head"]] = np.log(logs[["total", "through", "head"]].clip(lower=1e-30))
-        means = logs.groupby("place")
-        table = np.exp(means.mean()).assign(pairs=means.size()).reset_index()
+        squares = pd.DataFrame(
+            {
+                "place": place[:, number],
+                "total": total**2,
+                "through": through[:, number] ** 2,
+                "head": head[:, number] ** 2,
+            }
+        ).groupby("place")
+        table = np.sqrt(squares.mean()).assign(pairs=squares.size()).reset_index()
         own = nodes[table.pop("place")]
         table = table.assign(side=side, node=own, degree=degree[own], harmonic=harmonic[own])
         tables.append(table.assign(constant=constant[np.searchsorted(nodes, own)]))
@@ -133,7 +136,9 @@ def elasticities(
     """Return the elasticity of each part of the sensitivity in a node's degree, a row a side and part.
 
     Columns: side, part (:data:`PARTS`), value, low, high (95 %, over nodes drawn anew and seeds), rank (Spearman's correlation,
-    mean over seeds), nodes, verdict: falls, rises, or no trend beyond chance. ``through`` is ``head`` plus ``constant``.
+    mean over seeds), nodes, silent, verdict: falls, rises, or no trend beyond chance. ``through`` is ``head`` plus ``constant``.
+    A logarithm needs a gradient: nodes without any in one of the runs, such as those whose entries AFN's logarithm cuts off,
+    are left out and counted as ``silent``.
 
     Args:
         tables: of :func:`node_sensitivities` on the same pairs, one a training seed.
@@ -145,6 +150,8 @@ def elasticities(
     rows = []
     for side in SIDES:
         of_side = [table[table["side"] == side] for table in tables]
+        heard = np.all([(table[list(PARTS)] > 0).all(axis=1).to_numpy() for table in of_side], axis=0)
+        of_side = [table[heard] for table in of_side]
         x = np.log10(of_side[0][by].to_numpy(np.float64))
         n = len(x)
         if len(np.unique(x)) < 3:
@@ -158,7 +165,7 @@ def elasticities(
             low, high = found.interval()
             said = "rises" if low > 1e-9 else "falls" if high < -1e-9 else "no trend beyond chance"
             row: dict[str, Any] = {"side": side, "part": part, "value": found.value, "low": low, "high": high}
-            rows.append(row | {"rank": rank(x, ys), "nodes": n, "verdict": said})
+            rows.append(row | {"rank": rank(x, ys), "nodes": n, "silent": int((~heard).sum()), "verdict": said})
     return pd.DataFrame(rows)
 
 

@@ -89,6 +89,16 @@ def readable(found: pd.DataFrame) -> pd.DataFrame:
     return wide[list(PART_NAMES.values())].rename_axis(columns=None)
 
 
+def left_out(found: pd.DataFrame) -> str:
+    """Return how many nodes have no gradient at all in some run, in words; empty where all have one."""
+    rows = found[(found["part"] == "total") & (found["silent"] > 0)]
+    counts = (
+        f"{DISPLAY[r.model]} {TIER_NAMES[r.tier]}, {r.silent} of {r.silent + r.nodes} {r.side}s"
+        for r in rows.itertuples()
+    )
+    return f" Left out, having no gradient in one of the runs: {'; '.join(counts)}." if len(rows) else ""
+
+
 def insight(found: pd.DataFrame, tiers: Sequence[str] = ("ft", "ts")) -> str:
     """Return in how many cases the whole gradient falls with degree beyond chance, with and without message passing."""
     rows = found[found["part"] == "total"]

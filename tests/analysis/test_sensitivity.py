@@ -63,6 +63,28 @@ def test_elasticities_are_planted_exponents_and_add_up() -> None:
         assert through["value"] == pytest.approx(head["value"] - 0.2)
 
 
+def test_nodes_without_a_gradient_are_counted_and_bend_no_slope() -> None:
+    tables = [nodes_with(-0.5, 0.1, seed) for seed in range(3)]
+    before = sn.elasticities(tables).set_index(["side", "part"])
+    tables[1].loc[[0, 77], ["head", "through", "total"]] = 0.0  # the smallest and the largest degree of the users
+    after = sn.elasticities(tables).set_index(["side", "part"])
+    assert after.loc["user", "silent"].eq(2).all() and after.loc["user", "nodes"].eq(76).all()
+    assert after.loc[("user", "head"), "value"] == pytest.approx(-0.5, abs=0.02)
+    pd.testing.assert_frame_equal(before.loc[["item"]], after.loc[["item"]])
+    said = chapter.left_out(after.reset_index().assign(model="afn", tier="base"))
+    assert said.endswith("AFN Base, 2 of 78 users.") and not chapter.left_out(before.reset_index())
+
+
+def test_a_nodes_gradient_is_the_root_mean_square_over_its_pairs(small: Encoded, runs: dict) -> None:
+    rows = sn.sample_pairs(small, 60, seed=0)
+    table = sn.node_sensitivities(small, runs["ft", 0], rows)
+    alone = pd.concat([sn.node_sensitivities(small, runs["ft", 0], rows[[n]]) for n in range(len(rows))])
+    squares = (alone.set_index(["side", "node"])[["total", "through", "head"]] ** 2).groupby(["side", "node"]).mean()
+    pd.testing.assert_frame_equal(
+        np.sqrt(squares), table.set_index(["side", "node"])[["total", "through", "head"]].sort_index(), rtol=1e-4
+    )
+
+
 def test_no_dependence_is_no_trend_and_a_rise_is_a_rise() -> None:
     flat = sn.elasticities([nodes_with(0.0, 0.3, seed) for seed in range(5)])
     assert (flat[flat["part"] == "head"]["verdict"] == "no trend beyond chance").all()
