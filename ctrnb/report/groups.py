@@ -135,11 +135,13 @@ def measured_parts(names: Iterable[str], folder: Path | None = None) -> Iterator
             yield from by_place(name, kept, folder)
 
 
-def measured_said(parts: Iterable[tuple[str, str, list[pd.DataFrame]]]) -> str:
-    """Return what :func:`measured_parts` say of activity, a sentence each."""
-    return " ".join(
-        f"{title}: {spread_said(spread)}; {target_said(target)}." for title, _, (_, spread, target) in parts
-    )
+def measured_said(parts: Sequence[tuple[str, str, list[pd.DataFrame]]]) -> str:
+    """Return what :func:`measured_parts` say of activity, as one sentence on all of them; empty for none."""
+    if not parts:
+        return ""
+    spread, target = (pd.concat([tables[place] for _, _, tables in parts]) for place in (1, 2))
+    titles = "; ".join(title for title, _, _ in parts)
+    return f"On real ratings ({titles}) {spread_said(spread, of='case')}; {target_said(target, of='case')}."
 
 
 def groups_table(effect: pd.DataFrame, grouping: str, metric: str = "auc", tier: str = "ft") -> pd.DataFrame:
@@ -196,18 +198,18 @@ def targets_table(target: pd.DataFrame, tier: str = "ft") -> pd.DataFrame:
     return pd.DataFrame(columns).set_index(["grouping", "model"])
 
 
-def spread_said(spread: pd.DataFrame, tier: str = "ft", grouping: str = "activity") -> str:
+def spread_said(spread: pd.DataFrame, tier: str = "ft", grouping: str = "activity", of: str = "model") -> str:
     """Return in how many models a tier narrows the gap between the groups, in words."""
     rows = spread[(spread["grouping"] == grouping) & (spread["metric"] == "auc") & (spread["tier"] == tier)]
     counts = rows["verdict"].value_counts()
     narrower, wider = int(counts.get("narrower", 0)), int(counts.get("wider", 0))
     return (
-        f"{TIER_NAMES[tier]} narrows Var(L,M,H) beyond chance in {narrower} of {models(len(rows))}, widens it in {wider}, and "
+        f"{TIER_NAMES[tier]} narrows Var(L,M,H) beyond chance in {narrower} of {counted(len(rows), of)}, widens it in {wider}, and "
         f"in {len(rows) - narrower - wider} the change is within chance{each_model(rows, 'change', 1)}"
     )
 
 
-def target_said(target: pd.DataFrame, tier: str = "ft", grouping: str = "activity") -> str:
+def target_said(target: pd.DataFrame, tier: str = "ft", grouping: str = "activity", of: str = "model") -> str:
     """Return in how many models the group served worst gains most beyond chance, by AUC and by MCI, in words."""
     rows = target[(target["grouping"] == grouping) & (target["metric"] == "auc") & (target["tier"] == tier)]
     rows = rows[rows["reference"] == "base"]
@@ -215,14 +217,14 @@ def target_said(target: pd.DataFrame, tier: str = "ft", grouping: str = "activit
         {name: int((rows[f"{name}_verdict"] == said).sum()) for name in ("change", "mci")} for said in ("more", "less")
     )
     return (
-        f"the group that Base serves worst gains more than the others beyond chance in {more['change']} of {models(len(rows))} "
+        f"the group that Base serves worst gains more than the others beyond chance in {more['change']} of {counted(len(rows), of)} "
         f"by AUC and in {more['mci']} by MCI, and less in {less['change']} and {less['mci']}"
         f"{each_model(rows, 'change', 100)}"
     )
 
 
-def models(count: int) -> str:
-    return f"{count} model{'s' if count != 1 else ''}"
+def counted(count: int, of: str) -> str:
+    return f"{count} {of}{'s' if count != 1 else ''}"
 
 
 def each_model(rows: pd.DataFrame, column: str, scale: float, most: int = 2) -> str:

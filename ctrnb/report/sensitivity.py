@@ -18,7 +18,6 @@ from ctrnb.study.ledger import TIER_NAMES
 
 PART_NAMES = {
     "total": "whole gradient",
-    "through": "through the node",
     "head": "head, by training",
     "constant": "constant, by the graph",
 }
@@ -123,9 +122,12 @@ def binned(nodes: pd.DataFrame) -> pd.DataFrame:
     return nodes.assign(bin=np.exp(means), tier_name=nodes["tier"].map(TIER_NAMES))
 
 
-def measured_said(parts: Iterable[tuple[str, str, pd.DataFrame]]) -> str:
-    """Return what :func:`measured_parts` say of a node's own degree, a sentence each."""
-    return " ".join(f"On {title}, {insight(found[found['by'] == 'degree'])}." for title, _, found in parts)
+def measured_said(parts: Sequence[tuple[str, str, pd.DataFrame]]) -> str:
+    """Return what :func:`measured_parts` say of a node's own degree, as one sentence on all of them; empty for none."""
+    if not parts:
+        return ""
+    found = pd.concat([found[found["by"] == "degree"] for _, _, found in parts])
+    return f"On real ratings ({'; '.join(title for title, _, _ in parts)}) {insight(found)}."
 
 
 def verdict(tables: Sequence[pd.DataFrame]) -> str:

@@ -97,14 +97,15 @@ def test_a_finished_study_is_broken_down_without_training(tmp_path: Path, monkey
         and "2 seeds" in source
         and [len(part) for part in parts] == [len(effect), len(spread), len(target)]
     )
-    assert groups.measured_said([(title, source, parts)]).startswith("own, 2-core: FT narrows")
+    assert groups.measured_said([(title, source, parts)]).startswith("On real ratings (own, 2-core) FT narrows")
+    assert "of 2 cases" in groups.measured_said([(title, source, parts)] * 2) and not groups.measured_said([])
     with pytest.raises(ParameterError, match="give a list"):
         list(groups.measured_parts("s"))
     ((title, _, found),) = sensitivity.measured_parts(["s"])
     assert (
         title == "own, 2-core" and set(found["by"]) == set(sensitivity.DEGREES) and set(found["tier"]) == {"base", "ft"}
     )
-    assert sensitivity.measured_said([(title, "", found)]).startswith("On own, 2-core, a higher degree lowers")
+    assert sensitivity.measured_said([(title, "", found)]).startswith("On real ratings (own, 2-core) a higher degree")
     empty = CliRunner().invoke(app, [str(tmp_path / "s.toml"), "--runs", str(tmp_path / "elsewhere")])
     assert empty.exit_code == 2 and "Name its --runs" in empty.output
     ledger = pd.read_csv(tmp_path / "s.csv")
