@@ -139,9 +139,9 @@ def met(**others: list[bool]) -> list[tuple]:
     return [(mci, "conditions", lambda text: [SimpleNamespace(holds=each) for each in held[texts[text]]])]
 
 
-def decided(*, z3: bool = False, pair: bool = True, fraction: type = Fraction) -> list[tuple]:
+def decided(*, z3: bool = False, pair: bool = True, base: Any = Fraction(1, 4)) -> list[tuple]:
     """Conditions of each cost: one that holds, and one that fails, with what is asked of it."""
-    point = (fraction(1, 4) if fraction is Fraction else 0.25, Fraction(1, 4))
+    point = (base, Fraction(1, 4))
     example = mci.Counterexample(point, point, (0.0, 0.0)) if pair else None
     holds = mci.Condition("i", "c > 0", True, True, False, False, None)
     fails = mci.Condition("iii", "c > 0", False, z3, True, True, example)
@@ -244,6 +244,9 @@ FAULTS: dict[str, tuple[list[tuple], dict[str, str]]] = {
         [gives(search, "adversary", 2.0), norm((1, 1, 1), lambda _: 2**0.5)],
         {"lipschitz.whole-printed": "FTF", "lipschitz.whole-least": "FT", "lipschitz.mp-decreases": "TTTTF"},
     ),
+    "a single edge below Equation 7": (
+        [gives(search, "adversary", 2.0), norm((1, 1, 1), lambda _: 1.4)], {"lipschitz.whole-printed": "FTF"},
+    ),
     "a single edge below 2": (
         [norm((1, 1, 1), lambda _: 2 - 1e-6)], {"lipschitz.whole-least": "FT", "lipschitz.mp-decreases": "TTTTF"},
     ),
@@ -294,12 +297,15 @@ FAULTS: dict[str, tuple[list[tuple], dict[str, str]]] = {
     ),
     "Lanczos above the bracket": ([wrong(operators, "lanczos_norm", times(1 + 1e-5))], {"lipschitz.whole-real": "F"}),
     "Lanczos below the bracket": ([wrong(operators, "lanczos_norm", times(1 - 1e-5))], {"lipschitz.whole-real": "F"}),
-    "a biregular constant wrong with many users": (
-        [wrong(lipschitz, "biregular_constant", times(1 + 1e-6), lambda a, b: a > b)], {"lipschitz.whole-degrees": "TF"},
-    ),
-    "a biregular constant wrong with many items": (
-        [wrong(lipschitz, "biregular_constant", times(1 + 1e-6), lambda a, b: a < b)], {"lipschitz.whole-degrees": "TF"},
-    ),
+    **{
+        f"a biregular constant wrong with {kind}": (
+            [wrong(lipschitz, "biregular_constant", times(1 + 1e-6), when)], {"lipschitz.whole-degrees": "TF"},
+        )
+        for kind, when in (
+            ("equal degrees above 1", lambda a, b: a == b > 1), ("a star of items", lambda a, b: a > b == 1),
+            ("a star of users", lambda a, b: b > a == 1), ("other degrees above 1", lambda a, b: a != b and min(a, b) > 1),
+        )
+    },
     "a self-mean that contracts a path": ([norm((1, 2, 2, "self_mean"), lambda _: 1.0)], {"lipschitz.mp-self-mean": "FTTTF"}),
     "a self-mean that expands an edge": ([norm((1, 1, 1, "self_mean"), lambda _: 1 + 1e-6)], {"lipschitz.mp-self-mean": "TFTTF"}),
     "rows of another norm": ([wrong(operators, "row_norms", times(1.001))], {"lipschitz.mp-self-mean": "TTFTT"}),
@@ -388,7 +394,7 @@ FAULTS: dict[str, tuple[list[tuple], dict[str, str]]] = {
     "engines that agree": (decided(), {"mci.engines": "TT"}),
     "engines that differ": (decided(z3=True), {"mci.engines": "FT"}),
     "a failure without a counterexample": (decided(pair=False), {"mci.engines": "TF"}),
-    "a counterexample in decimals": (decided(fraction=float), {"mci.engines": "TF"}),
+    "a counterexample in decimals": (decided(base=0.25), {"mci.engines": "TF"}),
     "no losses of which the larger has the smaller MCI": ([gives(effort, "not_a_fortiori_for_losses", False)], {"mci.a-fortiori": "TF"}),
     "comparisons of which one changes": (compared([True, False], [False, False]), {"mci.ranking": "FTTT"}),
     "comparisons that all change": (compared([True, True], [False, False]), {"mci.ranking": "FTFT"}),
