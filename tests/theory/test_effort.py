@@ -142,3 +142,10 @@ def test_what_holds_by_mci_alone_is_counted() -> None:
     assert (found["of"], found["MCI"], found["absolute"], found["relative"], found["relies_on_iii"]) == (1, 1, 0, 0, 1)
     found = effort.conclusions(groups(Low=(60.0, 65.0), High=(80.0, 85.0))).iloc[0]
     assert (found["MCI"], found["absolute"], found["relies_on_iii"]) == (0, 1, 0)
+
+
+def test_differences_whose_ends_touch_are_not_firm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With cells of half a point: gains of 5 and 4 reach from 4.5 to 5.5 and from 3.5 to 4.5."""
+    monkeypatch.setattr(effort, "HALF_CELL", 0.25)
+    for low, high, firm in ((65.0, 84.0, False), (65.0, 83.75, True), (64.0, 85.0, False), (63.75, 85.0, True)):
+        assert effort.comparisons(groups(Low=(60.0, low), High=(80.0, high))).iloc[0]["absolute_firm"] == firm

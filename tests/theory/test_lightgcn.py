@@ -169,3 +169,14 @@ def test_every_constant_needs_finite_coefficients(readout: tuple[float, ...]) ->
     for constants in (gcn.whole_map, gcn.node_constants):
         with pytest.raises(ConfigError, match="finite coefficients"):
             constants(op.star(1), readout)
+
+
+def test_what_is_known_exactly_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lanczos, which takes long on large graphs, is asked only about read-outs of mixed signs."""
+    asked = []
+    monkeypatch.setattr(gcn, "lanczos_norm", lambda graph, readout: asked.append(readout) or 0.9)
+    for readout in (gcn.uniform(3), (1.0, -2.0, 1.0), (0.0, 1.0), (-1.0, -1.0), (0.1, 0.0, 0.3)):
+        assert gcn.whole_map(op.star(3), readout).exact()
+    assert asked == []
+    assert gcn.whole_map(op.star(3), (0.0, 2.0, 0.0, -1.0)).lower == 1, "the ends give more than Lanczos here"
+    assert len(asked) == 1
