@@ -358,6 +358,11 @@ def test_costs_are_ordered_by_value_and_by_size() -> None:
     ("text", "gain", "loss"),
     [
         ("log(p - 1/2)", True, True),
+        ("sqrt(p - 1/2)", True, True),
+        ("sqrt(c)", False, True),
+        ("sqrt(p - 1/100)", True, True),
+        ("(1/100 - p)**(0-1/2)", True, True),
+        ("sqrt(p + c) - sqrt(p)", False, False),
         ("log(0 - c)", True, False),
         ("1/(p - 1/3)", True, True),
         ("1/(p**2 - 1/2)", True, True),
