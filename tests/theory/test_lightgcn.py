@@ -118,7 +118,10 @@ def test_the_largest_value_on_the_interval_by_hand(readout: tuple[float, ...], l
 
 
 def test_the_whole_map_of_each_kind_of_read_out() -> None:
-    """On a path S has the eigenvalues -1, 0 and 1: p = 1 - x^2 is 1 in the middle, and 2 x - x^3 is at most 1."""
+    """On a path S has the eigenvalues -1, 0 and 1: x - x^3 is 0 there, 1 - x^2 is 1 in the middle, 2 x - x^3 at most 1."""
+    for leaves in (2, 3, 4):
+        vanishing = gcn.whole_map(op.star(leaves), (0.0, 1.0, 0.0, -1.0))
+        assert vanishing.lower == pytest.approx(0, abs=1e-12) and vanishing.upper == pytest.approx(2 / np.sqrt(27))
     middle, between = gcn.whole_map(op.star(2), (1.0, 0.0, -1.0)), gcn.whole_map(op.star(2), (0.0, 2.0, 0.0, -1.0))
     assert middle.exact() and middle.upper == pytest.approx(1)
     assert (between.lower, between.upper) == pytest.approx((1, np.sqrt(32 / 27)))
