@@ -168,6 +168,15 @@ def test_equal_costs_break_a_strict_condition_and_nearly_equal_ones_do_not() -> 
     assert mci.counterexample(parse_cost("p + c/10**9/10**6"), "i", "c > 0") is None
 
 
+def test_a_tiny_cost_breaks_what_it_would_break_at_any_scale() -> None:
+    tiny = parse_cost("c/10**9/10**9/10**9")
+    assert mci.counterexample(tiny, "i", "c > 0", 6) is None is mci.counterexample(tiny, "ii", "c < 0", 6)
+    assert (
+        mci.counterexample(tiny, "iii", "c < 0", 6).first
+        == mci.counterexample(parse_cost("c"), "iii", "c < 0", 6).first
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "point"),
     [
