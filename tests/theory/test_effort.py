@@ -68,11 +68,11 @@ def test_rounding_leaves_a_difference_firm_where_its_ends_stay_apart() -> None:
         found = effort.comparisons(groups(Low=(60.0, 65.0), High=(80.0, 85.0 - x))).iloc[0]
         assert found["absolute"] == np.sign(x) and found["absolute_firm"] == firm
         assert (found["first"], found["second"]) == ("Low", "High") and found["MCI_firm"] and found["MCI"] == -1
-        assert found["changes_firmly"] == True and found["changes"] == True, "relative change always differs firmly"  # noqa: E712
+        assert found["changes"] and found["changes_firmly"], "relative change always differs firmly"
 
 
 def test_a_comparison_changes_firmly_only_where_both_signs_are_firm() -> None:
-    """Low gains 1.00 of 40 points to 1 and High 0.5025 of 20.1: MCI 0.02532 each, so their order is in the rounding."""
+    """Low closes 1 of 40 points and High 0.5 of 20.1: an MCI of 0.0253 and of 0.0252, in an order that rounding may give."""
     found = effort.comparisons(groups(Low=(60.0, 61.0), High=(79.9, 80.4))).iloc[0]
     assert not found["MCI_firm"] and found["absolute_firm"] and not found["changes_firmly"]
     same = effort.comparisons(groups(Low=(60.0, 65.0), High=(80.0, 80.1))).iloc[0]
