@@ -75,6 +75,8 @@ def lanczos_norm(graph: BipartiteGraph, readout: Sequence[float]) -> float:
         return float(np.linalg.norm(propagate(matrix, readout, np.eye(shape[0])), 2))
     linear = scipy.sparse.linalg.LinearOperator(shape, matvec=lambda x: propagate(matrix, readout, x), dtype=np.float64)
     start = np.random.default_rng(0).standard_normal(shape[0])
+    if not linear.matvec(start).any():  # p is 0 at every eigenvalue, and ARPACK starts from nothing that vanishes
+        return 0.0
     found = scipy.sparse.linalg.eigsh(linear, k=1, which="LM", return_eigenvectors=False, v0=start)
     return float(np.abs(found[0]))
 

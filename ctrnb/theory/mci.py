@@ -209,7 +209,7 @@ def counterexample(cost: sp.Expr, name: str, change: str, largest: int = 10) -> 
         for first, second in pairs(n, name, change):
             values = [evaluate(cost, pair) for pair in (first, second)]
             sized = [abs(value) for value in values] if name == "iii" else values
-            if sized[0] - sized[1] <= EQUAL * (1 + abs(sized[0])):
+            if sized[0] - sized[1] <= EQUAL * abs(sized[0]):
                 return Counterexample(first, second, (float(values[0]), float(values[1])))
     return None
 

@@ -64,7 +64,7 @@ class Reader:
         """Return base ** exponent; a root is a new number that is at least 0 and has the right power."""
         if exponent.q > 1:
             root = z3.FreshReal("root")
-            self.facts += [root >= 0, product(root, int(exponent.q)) == base]
+            self.facts.append(z3.Implies(base >= 0, z3.And(root >= 0, product(root, int(exponent.q)) == base)))
             self.required.append(base >= 0)
             base = root
         if exponent.p < 0:

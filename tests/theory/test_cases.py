@@ -4,8 +4,10 @@ from collections import Counter
 
 import networkx as nx
 import numpy as np
+import sympy as sp
 
-from ctrnb.theory import lightgcn_claims, lipschitz_claims
+from ctrnb.errors import DataError
+from ctrnb.theory import graphs, lightgcn_claims, lipschitz_claims, symbolic
 from ctrnb.theory import operators as op
 
 
@@ -51,3 +53,88 @@ def test_symbolic_sizes_and_read_outs_are_of_every_kind() -> None:
     assert {len(readout) for readout in readouts} == {1, 2, 3, 4}
     assert sum(min(readout) < 0 for readout in readouts) == 3
     assert sorted(abs(round(sum(readout), 12)) for readout in readouts) == [0, 0, 1, 1, 1, 1, 1]
+
+
+def test_the_layer_is_differentiated_at_every_size_for_every_activation(monkeypatch) -> None:
+    """For GELU at two sizes; "any differentiable" covers it at the others."""
+    small, wide = [(1, 1), (3, 1)], [(1, 1), (1, 2), (2, 2), (3, 2)]
+    expected = {name: small if name == "gelu" else wide for name in symbolic.SYMBOLIC}
+    assert list(expected) == ["any differentiable", "identity", "tanh", "sigmoid", "gelu"]
+    for name, check in (
+        ("gram_holds", lipschitz_claims.gram_factor_holds),
+        ("jacobian_blocks_hold", lipschitz_claims.node_jacobian),
+    ):
+        found: dict[str, list] = {each: [] for each in expected}
+        kinds = {id(function): each for each, function in symbolic.SYMBOLIC.items()}
+
+        def record(degree, dim, sigma, *factor, found=found, kinds=kinds) -> bool:
+            found[kinds[id(sigma)]].append((degree, dim))
+            assert not factor or factor[0] == 1 + sp.Rational(1, degree)
+            return True
+
+        monkeypatch.setattr(symbolic, name, record)
+        check()
+        assert found == expected
+
+
+def test_parts_of_graphs_by_hand() -> None:
+    graph = op.graph_of([(0, 0), (0, 1), (2, 1)], 3, 2)  # user 1 has no edge
+    assert lipschitz_claims.live_degrees(graph).tolist() == [2, 1, 1, 2]
+    assert [lightgcn_claims.neighbour_degrees(graph, node).tolist() for node in range(5)] == [
+        [1, 2],
+        [],
+        [2],
+        [2],
+        [2, 1],
+    ]
+    x = np.array([2.0, 4.0])
+    features = lipschitz_claims.constant_features(graph, x)
+    assert features.tolist() == [[1, 2], [2, 4], [1, 2], [1, 2], [1, 2]]
+    np.testing.assert_allclose(op.operator(graph) @ features, np.tile(x, (5, 1)))
+    for edges, regular in (
+        ([(0, 0)], True),
+        ([(0, 0), (0, 1)], False),
+        ([(0, 0), (1, 1)], True),
+        ([(0, 0), (1, 1), (1, 0)], False),
+    ):
+        assert lipschitz_claims.regular_components(op.graph_of(edges, 3, 2)) is regular
+    assert lightgcn_claims.sample(graph).tolist() == [0, 2, 3, 4]
+    large = op.random_graph(300, 300, 900, 0)
+    drawn, degree = lightgcn_claims.sample(large), op.degrees(large)
+    assert (
+        len(set(drawn.tolist())) == len(drawn) == 192 and (degree[drawn] > 0).all() and drawn.max() > 300 > drawn.min()
+    )
+
+
+def test_lightgcn_is_tested_on_graphs_of_every_kind() -> None:
+    tested = lightgcn_claims.tested_graphs()
+    assert all(len(graph.user) for graph in tested) and len(tested) > 20
+    assert any((op.degrees(graph) == 0).any() for graph in tested), "one with a node that has no edges"
+    assert {lipschitz_claims.regular_components(graph) for graph in tested} == {True, False}
+    assert max(graph.num_users for graph in tested) == 8
+    for readout in lightgcn_claims.READOUTS:
+        power = [np.linalg.matrix_power(op.operator(tested[-1], "symmetric").toarray(), n) for n in range(len(readout))]
+        np.testing.assert_allclose(
+            lightgcn_claims.dense(tested[-1], readout),
+            sum(a * s for a, s in zip(readout, power, strict=True)),
+            atol=1e-12,
+        )
+
+
+def test_statements_are_checked_on_real_graphs_where_their_data_is_here(monkeypatch, tmp_path) -> None:
+    ((name, graph),) = graphs.load_graphs(tmp_path)
+    assert name == "synthetic, k = 3" and min(lipschitz_claims.live_degrees(graph)) >= 1
+    asked = []
+    monkeypatch.setattr(graphs, "locate", lambda folder, name, files: folder)
+    monkeypatch.setattr(graphs, "graph_of_dataset", lambda dataset, k, folder=None: asked.append((dataset, k)) or graph)
+    found = graphs.load_graphs.__wrapped__(tmp_path)
+    assert [name for name, _ in found] == ["ml-1m, k = 6", "yelp-small, k = 3"]
+    assert [(dataset.rpartition("/")[2], k) for dataset, k in asked] == [("ml-1m", 6), ("yelp-small.toml", 3)]
+
+    def unreadable(dataset, k, folder=None):
+        if dataset == "ml-1m":
+            raise DataError("cut off")
+        return graph
+
+    monkeypatch.setattr(graphs, "graph_of_dataset", unreadable)
+    assert [name for name, _ in graphs.load_graphs.__wrapped__(tmp_path)] == ["yelp-small, k = 3"]

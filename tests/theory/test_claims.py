@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from ctrnb.theory.claims import CORRECTED, OPEN, PROVEN, REFUTED, Suite, decide
+from ctrnb.theory.claims import CORRECTED, OPEN, PROVEN, REFUTED, Suite, decide, table
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,28 @@ def test_a_statement_carries_what_was_registered_and_how_long_its_check_took() -
         "id": "a", "source": "Section 1", "statement": "It holds.", "verdict": PROVEN, "method": "symbolic",
         "evidence": "Checked: x.", "seconds": found.seconds,
     }  # fmt: skip
+
+
+def test_a_table_to_read_has_ids_and_methods_in_front() -> None:
+    suite = Suite()
+    suite.claim("a", "Section 1", "It holds.")(lambda: decide(method="symbolic", proof={"x": True}))
+    suite.claim("b", "Section 2", "It fails.")(
+        lambda: decide(method="numeric", refutation={"y": True}, evidence="See.")
+    )
+    assert table(suite()).to_dict("records") == [
+        {"statement": "a: It holds. (Section 1)", "verdict": PROVEN, "evidence": "[symbolic] Checked: x."},
+        {"statement": "b: It fails. (Section 2)", "verdict": REFUTED, "evidence": "[numeric] See. Checked: y."},
+    ]
+
+
+def test_evidence_names_what_held_where_something_is_settled_and_what_failed_where_not() -> None:
+    told = {"proof": {"p": False}, "refutation": {"r": True}}
+    assert decide(method="m", **told).evidence == "Checked: r."
+    assert (
+        decide(method="m", **told, correction={"c": True}, correct="d.", evidence="e.").evidence
+        == "Correct: d. e. Checked: r; c."
+    )
+    assert decide(method="m", **told, correction={"c": False}, evidence="e.").evidence == "Not shown: p; c. e."
+    assert decide(method="m", proof={"p": True}, refutation={"r": True}).evidence == (
+        "Not shown: the proof and the refutation contradict each other."
+    )

@@ -78,3 +78,71 @@ def test_a_tiny_number_is_not_written_out() -> None:
 def test_a_cost_must_be_text() -> None:
     with pytest.raises(ParameterError, match="as text"):
         parse_cost(None)  # type: ignore[arg-type]
+
+
+LIMITS = [  # on either side of each limit: what is still read, and the first that is not
+    ("1e-9", "9e-10"),
+    ("1000000000", "1000000001"),
+    ("1e9", "1.000000001e9"),
+    ("p**16", "p**(33/2)"),
+    ("p**(0-16)", "p**(0-17)"),
+    ("p**(1/16)", "p**(1/17)"),
+    ("(p**16)**4", "((p**16)**4)**2"),
+    ("(p**(1/8))**(1/8)", "(p**(1/8))**(1/9)"),
+    ("p**16*p**16*p**16*p**16", "p**16*p**16*p**16*p**16*p"),
+    ("p**16/c**16/p**16/c**16", "p**16/c**16/p**16/c**16/p"),
+    ("log(p**16)*p**16*p**16*c**16", "log(p**16)*p**16*p**16*c**16*c"),
+    ("-" * 30 + "p", "-" * 31 + "p"),
+    ("abs(" * 30 + "p" + ")" * 30, "abs(" * 31 + "p" + ")" * 31),
+    ("p" + "+p" * 30, "p" + "+p" * 31),
+    ("p" + "-(p" * 30 + ")" * 30, "p" + "-(p" * 31 + ")" * 31),
+    ("c" + " " * 299, "c" + " " * 300),
+]
+
+
+@pytest.mark.parametrize(("read", "refused"), LIMITS)
+def test_each_limit_is_where_it_is_said_to_be(read: str, refused: str) -> None:
+    assert parse_cost(read).free_symbols <= {BASE, CHANGE}
+    with pytest.raises(ParameterError):
+        parse_cost(refused)
+
+
+def test_sums_of_powers_are_as_large_as_the_largest_alone() -> None:
+    assert parse_cost(" + ".join(["p**16"] * 9) + " - c**16") == 9 * BASE**16 - CHANGE**16
+
+
+@pytest.mark.parametrize(
+    ("text", "at_quarter_and_half"),
+    [
+        ("min(p, c)", 1 / 4),
+        ("max(p, c)", 1 / 2),
+        ("min(c, p, 1/8)", 1 / 8),
+        ("abs(p - c)", 1 / 4),
+        ("sqrt(p)", 1 / 2),
+        ("exp(p - p)", 1),
+        ("log(exp(c))", 1 / 2),
+        ("+p", 1 / 4),
+        ("-p", -1 / 4),
+        ("p + c", 3 / 4),
+        ("c - p", 1 / 4),
+        ("p * c", 1 / 8),
+        ("c / p", 2),
+        ("p ** 2", 1 / 16),
+        ("1_000.5 * c", 500.25),
+    ],
+)
+def test_each_operation_at_p_a_quarter_and_c_a_half(text: str, at_quarter_and_half: float) -> None:
+    found = parse_cost(text).subs({BASE: sp.Rational(1, 4), CHANGE: sp.Rational(1, 2)})
+    assert float(found) == at_quarter_and_half
+
+
+def test_an_error_names_the_part_that_it_is_about() -> None:
+    for text, part in (
+        ("  p + q", "'q'"), ("c*(1 - p**17)", "'17'"), ("p + log(p, c)", "'log(p, c)'"), ("1 + (p^c)", "'p^c'"),
+        ("c + " + "x" * 40, "'" + "x" * 40 + "'"), ("c + " + "x" * 41, "'" + "x" * 37 + "...'"),
+    ):  # fmt: skip
+        with pytest.raises(ParameterError) as caught:
+            parse_cost(text)
+        assert str(caught.value).startswith(f"cost: {part} ")
+    with pytest.raises(ParameterError, match="the cost has 301 characters: at most 300 are read"):
+        parse_cost("p" * 301)

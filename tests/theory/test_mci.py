@@ -168,6 +168,15 @@ def test_equal_costs_break_a_strict_condition_and_nearly_equal_ones_do_not() -> 
     assert mci.counterexample(parse_cost("p + c/10**9/10**6"), "i", "c > 0") is None
 
 
+def test_a_tiny_cost_breaks_what_it_would_break_at_any_scale() -> None:
+    tiny = parse_cost("c/10**9/10**9/10**9")
+    assert mci.counterexample(tiny, "i", "c > 0", 6) is None is mci.counterexample(tiny, "ii", "c < 0", 6)
+    assert (
+        mci.counterexample(tiny, "iii", "c < 0", 6).first
+        == mci.counterexample(parse_cost("c"), "iii", "c < 0", 6).first
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "point"),
     [
@@ -185,8 +194,8 @@ def test_what_z3_cannot_read_is_tried_on_a_grid_of_halves_fifths_and_tenths(text
 
 def test_costs_on_arrays_are_nan_where_a_pair_is_not_valid() -> None:
     base, change = (
-        np.array([0.5, 0.25, 0.0, 1.0, -0.5, 1.5, 0.5, 0.5, 0.4]),
-        np.array([0.25, -0.125, 0.5, -0.5, 0.75, -0.75, 0.5, -0.5, 0.7]),
+        np.array([0.5, 0.25, 0.0, 1.0, -0.5, 1.5, 0.5, 0.5, 0.4, 0.4]),
+        np.array([0.25, -0.125, 0.5, -0.5, 0.75, -0.75, 0.5, -0.5, 0.7, -0.7]),
     )
     found = mci.on_grid(mci.MCI, base, change)
     assert found[:2] == pytest.approx([np.log(2), np.log(0.75 / 0.875)]) and np.isnan(found[2:]).all()
@@ -211,3 +220,193 @@ def test_engines_that_disagree_settle_nothing() -> None:
     assert not mci.Condition("i", "c > 0", None, None, None, None, None).agree
     assert not mci.Condition("i", "c > 0", True, None, None, None, None).agree
     assert mci.Condition("i", "c > 0", True, True, None, None, None).agree
+
+
+def test_each_property_of_a_cost_is_denied_of_one_that_lacks_it() -> None:
+    """MCI has all; a constant more keeps every slope and loses what holds at c = 0; c^2 and c p lose slopes."""
+    additive = {
+        "c": True,
+        "c + 1": False,
+        "c**2": False,
+        "c*p": False,
+        "c/p": False,
+        "log(1 - p) - log(1 - p - c)": True,
+    }
+    undone = {"c": True, "c + 1": False, "c**2": False, "c*p": False, "c*(2*p + c)": True, "c**3": True}
+    share = {
+        "c/(1 - p)": True,
+        "(c/(1 - p))**2 + 1": True,
+        "c": False,
+        "p": False,
+        "c/p": False,
+        mci.COSTS["MCI"]: True,
+    }
+    assert {text: potential.is_additive(parse_cost(text)) for text in additive} == additive
+    assert {text: potential.is_antisymmetric(parse_cost(text)) for text in undone} == undone
+    assert {text: potential.depends_on_share_of_gap_alone(parse_cost(text)) for text in share} == share
+    q = potential.POINT
+    for text, candidate, held in (("c", q, True), ("c", q + 3, True), ("c", 2 * q, False), ("c + 1", q, False),
+                                  ("c + p", q, False), ("c*(2*p + c)", q**2, True), ("c*(2*p + c)", -(q**2), False)):  # fmt: skip
+        assert potential.is_potential_of(parse_cost(text), candidate) is held
+
+
+def test_potentials_and_their_curvature_by_hand() -> None:
+    q = potential.POINT
+    for text, expected in (
+        ("c", q - sp.Rational(1, 2)),
+        ("c*(2*p + c)", q**2 - sp.Rational(1, 4)),
+        ("c*p", None),
+        ("1", None),
+    ):
+        found = potential.potential(parse_cost(text))
+        assert found is expected is None or sp.simplify(found - expected) == 0
+    for candidate, signs_ in ((q, (1, 0)), (-q, (-1, 0)), (q**2, (1, 1)), (-(q**2), (-1, -1)), (sp.sqrt(q), (1, -1)),
+                              ((q - sp.Rational(1, 2)) ** 2, (None, 1)), (sp.log(1 - q), (-1, -1))):  # fmt: skip
+        assert potential.curvature(candidate) == signs_
+
+
+@pytest.mark.parametrize(
+    ("text", "gain", "loss"),
+    [
+        ("c", 1, -1),
+        ("1/c", 1, -1),
+        ("c**(0-2)", 1, 1),
+        ("0 - c*p", -1, 1),
+        ("log(1 - p)", -1, -1),
+        ("log(1/p)", 1, 1),
+        ("log((1 - p)/(1 - p - c))", 1, -1),
+        ("sqrt(p) - sqrt(p + c)", -1, 1),
+        ("sqrt(1 - p) - sqrt(1 - p - c)", 1, -1),
+        ("sqrt(p) + sqrt(p + c)", 1, 1),
+        ("0 - sqrt(p) - p", -1, -1),
+        ("p - p", 0, 0),
+        ("c*(p - p*1)", 0, 0),
+        ("p - 1/2", None, None),
+        ("c*(p - 1/2)", None, None),
+        ("(p - 1/2)**3", None, None),
+        ("p - c", None, 1),
+        ("sqrt(p) - c", None, 1),
+        ("sqrt(p) - 1/2", None, None),
+        ("exp(p) - c - 1", None, None),
+        ("2 - p - c", 1, 1),
+    ],
+)
+def test_signs_on_both_triangles(text: str, gain: int | None, loss: int | None) -> None:
+    expression = parse_cost(text)
+    found = (signs.sign_of(expression, "c > 0"), signs.sign_of(expression, "c < 0"))
+    assert found == (gain, loss) and all(type(sign) is int for sign in found if sign is not None)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "gain", "loss"),
+    [
+        ("c", "i", (True, False), (True, False)),
+        ("-c", "i", (False, True), (False, True)),
+        ("p", "i", (False, False), (False, False)),
+        ("c", "ii", (True, False), (True, False)),
+        ("p + c", "ii", (False, False), (False, False)),
+        ("p", "ii", (False, True), (False, True)),
+        ("c", "iii", (False, False), (False, False)),
+        ("c/p", "iii", (True, False), (True, False)),
+        ("c*p", "iii", (False, True), (False, True)),
+        ("c**2", "i", (True, False), (False, True)),
+        ("c**2/p", "iii", (True, False), (True, False)),
+    ],
+)
+def test_both_engines_on_costs_whose_conditions_are_plain(text: str, name: str, gain: tuple, loss: tuple) -> None:
+    for engine in (signs, smt):
+        assert (engine.decide(parse_cost(text), name, "c > 0"), engine.decide(parse_cost(text), name, "c < 0")) == (
+            gain,
+            loss,
+        )
+
+
+def test_what_one_engine_cannot_decide_is_none() -> None:
+    assert signs.decide(parse_cost("p - 1/2"), "iii", "c > 0") == (None, None), "of |cost|, whose sign is not known"
+    assert signs.decide(parse_cost("p - p"), "iii", "c > 0") == (None, None), "nor of what is 0"
+    assert smt.decide(parse_cost("exp(c)"), "i", "c > 0") == (None, None)
+
+
+@pytest.mark.parametrize(("p", "c"), [(Fraction(1, 4), Fraction(1, 2)), (Fraction(4, 9), Fraction(-1, 9))])
+@pytest.mark.parametrize(
+    "text",
+    ["3/7", "p + 2*c", "p - c*p", "p*c**3", "abs(c - p)", "abs(c)", "max(c, p, 1/3)", "min(c, p, 1/3)", "max(c, 0)", "p**3",
+     "sqrt(p)", "p**(3/2)", "p**(0-2)", "p**(0-1/2)", "c/p", "1/(p + c)", "(p*p)**(1/4)*sqrt(p)"],
+)  # fmt: skip
+def test_z3_reads_each_expression_as_sympy_does(text: str, p: Fraction, c: Fraction) -> None:
+    """At a point at which all roots are rational z3 allows the value and no other."""
+    import z3
+
+    expression, terms = parse_cost(text), z3.Reals("p c")
+    reader = smt.Reader(dict(zip((signs.BASE, signs.CHANGE), terms, strict=True)))
+    term = reader.read(expression)
+    exact = sp.nsimplify(expression.subs({signs.BASE: sp.Rational(p), signs.CHANGE: sp.Rational(c)}))
+    here = [term_ == z3.Q(n.numerator, n.denominator) for term_, n in zip(terms, (p, c), strict=True)]
+    value = z3.Q(int(exact.p), int(exact.q))
+    assert smt.solved(*here, *reader.facts, *reader.required, term == value)[0] == z3.sat
+    assert smt.solved(*here, *reader.facts, *reader.required, term != value)[0] == z3.unsat
+
+
+def test_costs_are_ordered_by_value_and_by_size() -> None:
+    import z3
+
+    p, c = z3.Reals("p c")
+    for text, at, value, size in (
+        ("c", -2, -2, 2),
+        ("c", 3, 3, 3),
+        ("log(c)", z3.Q(1, 4), z3.Q(1, 4), 4),
+        ("log(c)", 4, 4, 4),
+    ):
+        reader = smt.Reader({signs.BASE: p, signs.CHANGE: c})
+        found = reader.order(parse_cost(text))
+        assert smt.solved(c == at, *reader.facts, z3.Or(found[0] != value, found[1] != size))[0] == z3.unsat
+        assert smt.solved(c == at, *reader.facts, *reader.required)[0] == z3.sat
+
+
+@pytest.mark.parametrize(
+    ("text", "gain", "loss"),
+    [
+        ("log(p - 1/2)", True, True),
+        ("sqrt(p - 1/2)", True, True),
+        ("sqrt(c)", False, True),
+        ("sqrt(p - 1/100)", True, True),
+        ("(1/100 - p)**(0-1/2)", True, True),
+        ("sqrt(p + c) - sqrt(p)", False, False),
+        ("log(0 - c)", True, False),
+        ("1/(p - 1/3)", True, True),
+        ("1/(p**2 - 1/2)", True, True),
+        ("1/(p + c - 2)", False, False),
+        ("log((1 - p)/(1 - p - c))", False, False),
+        ("c", False, False),
+        ("exp(c)/(p - 1/2)", False, False),  # which z3 cannot read
+    ],
+)
+def test_points_at_which_a_cost_is_undefined(text: str, gain: bool, loss: bool) -> None:
+    for change, exists in (("c > 0", gain), ("c < 0", loss)):
+        found = smt.undefined_at(parse_cost(text), change)
+        assert (found is not None) == exists
+        if found:
+            p, c = found
+            assert 0 < p < 1 and 0 < p + c < 1 and (c > 0) == (change == "c > 0")
+            value = parse_cost(text).subs({signs.BASE: sp.Rational(p), signs.CHANGE: sp.Rational(c)})
+            assert not value.is_real or not value.is_finite or abs(value) > 10**9, "an irrational pole is rounded"
+
+
+def test_an_answer_that_does_not_come_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    import z3
+
+    monkeypatch.setattr(smt, "solved", lambda *_: (z3.unknown, None))
+    assert smt.holds() is None and smt.decide(mci.MCI, "i", "c > 0") == (None, None)
+    assert smt.undefined_at(mci.MCI, "c > 0") is None
+    monkeypatch.setattr(potential, "solved", smt.solved)
+    assert not potential.proves([], True)
+
+
+def test_costs_with_the_same_argument_are_summed_under_one_logarithm() -> None:
+    p, c = signs.BASE, signs.CHANGE
+    for text, expected in (("log(p)", p), ("2*log(p)", p**2), ("log(p)/2", p), ("log(p)/2 - log(c)", p / c**2),
+                           ("log(p)/6 + log(c)/4", p**2 * c**3)):  # fmt: skip
+        assert sp.simplify(smt.log_argument(parse_cost(text)) - expected) == 0
+    for text in ("p*log(p)", "log(p) + 1", "sqrt(2)*log(p)"):
+        with pytest.raises(smt.Unreadable):
+            smt.log_argument(parse_cost(text))

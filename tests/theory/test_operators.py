@@ -1,10 +1,13 @@
+import networkx as nx
 import numpy as np
 import pytest
+import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ctrnb.errors import ConfigError
 from ctrnb.theory import operators as op
+from ctrnb.theory.operators import Bracket
 
 
 def dense(graph, name: str) -> np.ndarray:
@@ -86,3 +89,60 @@ def test_an_unknown_operator_and_negative_entries_are_refused() -> None:
         op.operator(op.star(1), "symmetrics")
     with pytest.raises(ConfigError, match="negative"):
         op.norm_bracket(-op.operator(op.star(1), "update"))
+
+
+def test_a_bracket_is_exact_within_its_tolerance() -> None:
+    """Relatively to the lower end, and absolutely as much again."""
+    assert Bracket(10.0, 10.0).exact(0) and Bracket(10.0, 11.0).exact(0.1) and not Bracket(10.0, 11.2).exact(0.1)
+    assert not Bracket(1.0, 1.0 + 1e-8).exact() and Bracket(1.0, 1.0 + 1e-9).exact()
+    assert not Bracket(np.array([1.0, 1.0]), np.array([1.0, 1.1])).exact(), "of many, all must be"
+    assert Bracket(1.0, 2.0).scaled(3) == Bracket(3.0, 6.0)
+
+
+def test_row_norms_by_hand() -> None:
+    matrix = op.operator(op.star(2), "update") * 4
+    np.testing.assert_allclose(op.row_norms(matrix), [np.sqrt(16 + 4 + 4), np.sqrt(32), np.sqrt(32)])
+
+
+@pytest.mark.parametrize("tolerance", [0.3, 0.03, 1e-3])
+def test_an_early_stop_does_not_hang_on_the_scale(tolerance: float) -> None:
+    matrix = op.operator(op.random_graph(8, 9, 20, 1), "update")
+    found = op.norm_bracket(matrix, tolerance=tolerance)
+    assert 1e-12 < found.upper - found.lower <= tolerance * found.upper
+    for scale in (1 / 1024, 1024):
+        assert op.norm_bracket(matrix * scale, tolerance=tolerance) == found.scaled(scale)
+
+
+def test_a_bracket_of_what_passes_nothing_on_is_0() -> None:
+    assert op.norm_bracket(op.operator(op.graph_of([], 2, 2), "mean")) == Bracket(0.0, 0.0)
+
+
+def test_a_bracket_before_any_iteration_says_nothing() -> None:
+    assert op.norm_bracket(op.operator(op.star(2)), iterations=0) == Bracket(0.0, np.inf)
+    first = op.norm_bracket(op.operator(op.star(2)), iterations=1)  # x = 1: M x = 2, and M^T M x = (6, 3, 3)
+    assert (first.lower, first.upper) == pytest.approx((2, np.sqrt(6)))
+
+
+def test_lanczos_of_other_shapes_agrees_with_numpy() -> None:
+    for matrix in (scipy.sparse.csr_matrix(np.diag([3.0, -5.0])), scipy.sparse.random(2, 9, 0.9, "csr", rng=0),
+                   scipy.sparse.random(7, 4, 0.9, "csr", rng=1), op.operator(op.star(3), "mean")):  # fmt: skip
+        assert op.lanczos_norm(matrix) == pytest.approx(np.linalg.norm(matrix.toarray(), 2))
+
+
+def test_graphs_are_what_their_names_say() -> None:
+    for a, b, copies in ((1, 1, 3), (2, 3, 1), (3, 2, 2), (1, 4, 2)):
+        graph = op.biregular(a, b, copies)
+        found = nx.Graph((f"u{u}", f"i{i}") for u, i in zip(graph.user, graph.item, strict=True))
+        assert nx.number_connected_components(found) == copies
+        assert (
+            len(found) == graph.num_users + graph.num_items == copies * (a + b)
+            and found.number_of_edges() == copies * a * b
+        )
+    one, same, other = (op.random_graph(5, 7, 12, seed) for seed in (0, 0, 1))
+    assert len(set(zip(one.user, one.item, strict=True))) == 12 and (one.num_users, one.num_items) == (5, 7)
+    assert (one.user == same.user).all() and (one.item == same.item).all()
+    assert set(zip(one.user, one.item, strict=True)) != set(zip(other.user, other.item, strict=True))
+    full = op.random_graph(2, 3, 6, 0)
+    assert sorted(zip(full.user.tolist(), full.item.tolist(), strict=True)) == [
+        (u, i) for u in range(2) for i in range(3)
+    ]

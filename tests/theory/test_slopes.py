@@ -1,7 +1,9 @@
 from itertools import pairwise
 
+import mpmath
 import numpy as np
 import pytest
+import sympy as sp
 import torch
 from mpmath import iv
 
@@ -77,3 +79,39 @@ def test_gelus_cells_hold_its_slopes() -> None:
         inside = ACTIVATIONS["gelu"].slope(np.linspace(low, high, 51))
         assert float(found.a) <= inside.min() and inside.max() <= float(found.b)
         assert float(found.b) - float(found.a) < 0.45
+
+
+def test_gelus_cells_hold_every_sum_of_a_distribution_and_a_density_in_them() -> None:
+    """F(x) + y F'(z) for any x, y and z of a cell, since each is enclosed on its own; and little more at fine cells."""
+    edges = [n / 16 for n in range(-64, 65)]
+    for (low, high), found in zip(pairwise(edges), slopes.gelu_slopes(edges), strict=True):
+        ends = [mpmath.ncdf(x) + y * mpmath.npdf(z) for x in (low, high) for y in (low, high) for z in (low, high)]
+        assert float(found.a) <= min(ends) + 1e-15 and max(ends) - 1e-15 <= float(found.b)
+        assert float(found.b) - float(found.a) <= max(ends) - min(ends) + 0.4 / 16, "F is summed over cells"
+
+
+def test_a_finer_enclosure_is_tighter_and_still_holds_the_constant() -> None:
+    for name in ("tanh", "sigmoid", "gelu"):
+        coarse, fine = (slopes.slope_enclosure(name, cells=cells, reach=4.0) for cells in (64, 512))
+        assert coarse.lower < fine.lower <= ACTIVATIONS[name].constant <= fine.upper < coarse.upper
+    short = slopes.slope_enclosure("gelu", cells=64, reach=1.0)
+    assert short.upper < ACTIVATIONS["gelu"].constant, "GELU's steepest place lies beyond 1"
+
+
+def test_falling_slopes_are_as_steep_as_rising_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The supremum and the enclosure are those of |sigma'|."""
+    monkeypatch.setitem(slopes.PIECES, "falling", ((-2 * slopes.Z, sp.S.Reals),))
+    monkeypatch.setitem(slopes.SLOPES, "falling", lambda x: iv.mpf([-2, -1]))
+    assert slopes.slope_supremum("falling") == 2
+    found = slopes.slope_enclosure("falling", cells=4)
+    assert (found.lower, found.upper) == (1, 2)
+
+
+@pytest.mark.parametrize("name", slopes.PIECES)
+def test_pieces_are_the_activation_and_cover_the_line(name: str) -> None:
+    pieces = slopes.PIECES[name]
+    assert sp.Union(*[interval for _, interval in pieces]) == sp.S.Reals
+    for formula, interval in pieces:
+        for at in [each for each in (-3.0, -0.5, -0.01, 0.0, 0.01, 0.5, 3.0) if interval.contains(each)]:
+            expected = ACTIVATIONS[name].function(torch.tensor(at, dtype=torch.float64)).item()
+            assert float(formula.subs(slopes.Z, at)) == pytest.approx(expected, abs=1e-12)

@@ -52,3 +52,52 @@ def test_symbolic_activations_are_the_numeric_ones(name: str, at: float) -> None
     assert float(sp.diff(formula, x).subs(x, at)) == pytest.approx(
         float(ACTIVATIONS[name].slope(np.array(at))), abs=1e-12
     )
+
+
+def test_norms_of_blocks_by_hand_and_by_numpy() -> None:
+    for block in ([[3, 0], [0, 4]], [[4, 0], [0, 3]], [[0, 2], [0, 0]], [[1, 1], [1, 1]], [[1, 2], [3, -1]]):
+        found = symbolic.block_norm(sp.Matrix(block))
+        assert float(found) == pytest.approx(np.linalg.norm(np.array(block, float), 2))
+    star, n = symbolic.star_norm()
+    both, a, b = symbolic.biregular_norm()
+    assert float(star.subs(n, 3)) == pytest.approx(4 / np.sqrt(3)) and n.is_integer and n.is_positive
+    assert float(both.subs({a: 2, b: 3})) == pytest.approx(5 / np.sqrt(6))
+
+
+def test_a_layer_that_is_not_equation_4_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that lets a stranger in, one that sums for averaging, and slopes taken twice."""
+    right, slopes = symbolic.graph_layer, symbolic.slopes
+
+    def cube(x: sp.Expr) -> sp.Expr:
+        return x**3
+
+    assert symbolic.jacobian_blocks_hold(2, 1, cube) and symbolic.gram_holds(2, 1, cube, sp.Rational(3, 2))
+    for wrong in (
+        lambda neighbours, dim, sigma: right([[*neighbours[0], len(neighbours) - 1], *neighbours[1:]], dim, sigma),
+        lambda neighbours, dim, sigma: right([neighbours[0] * 2, *neighbours[1:]][::-1], dim, sigma),
+        lambda neighbours, dim, sigma: right(neighbours, dim, lambda x: sigma(2 * x)),
+    ):
+        monkeypatch.setattr(symbolic, "graph_layer", wrong)
+        assert not symbolic.jacobian_blocks_hold(2, 1, cube)
+        assert not symbolic.gram_holds(2, 1, cube, sp.Rational(3, 2))
+    monkeypatch.setattr(symbolic, "graph_layer", right)
+    monkeypatch.setattr(symbolic, "slopes", lambda *given: 2 * slopes(*given))
+    assert not symbolic.jacobian_blocks_hold(2, 1, cube)
+
+
+def test_the_jacobian_of_a_pair_by_hand() -> None:
+    """h'_0 = tanh(W (h_0 + h_1)) and the stranger's tanh(W h_2), in two dimensions at 0: W, W, 0 and 0, 0, W."""
+    layer = symbolic.graph_layer([[1], [0], []], 2, sp.tanh)
+    at_rest = {symbol: 0 for column in layer.features for symbol in column}
+    zero = sp.zeros(2, 2)
+    assert symbolic.node_jacobian(layer, 0).subs(at_rest) == sp.Matrix.hstack(layer.weight, layer.weight, zero)
+    assert symbolic.node_jacobian(layer, 2).subs(at_rest) == sp.Matrix.hstack(zero, zero, layer.weight)
+    assert symbolic.slopes(layer, 1, sp.tanh).subs(at_rest) == sp.eye(2)
+    assert len(set(layer.weight)) == 4 and len({symbol for column in layer.features for symbol in column}) == 6
+    assert symbolic.slopes(layer, 1, lambda x: 3 * x) == 3 * sp.eye(2)
+
+
+def test_zero_is_told_from_what_is_not() -> None:
+    x = sp.Symbol("x", real=True)
+    assert symbolic.is_zero(sp.Matrix([[sp.cosh(x) ** 2 - sp.sinh(x) ** 2 - 1, 0]]))
+    assert not symbolic.is_zero(sp.Matrix([[0, x]])) and not symbolic.is_zero(sp.Matrix([[0, sp.Rational(1, 10**9)]]))
