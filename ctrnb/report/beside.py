@@ -123,16 +123,18 @@ def beside(number: int, changes: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_dataset(number: int, changes: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Yield :func:`beside` to be read, a dataset at a time, and what stands above it."""
+    """Yield :func:`beside` to be read, a dataset, core and kind of ratings at a time, and what stands above it."""
     table = beside(number, changes)
     kind = "AUC in percent" if number in AUC_TABLES else "logloss in nats, lower is better"
-    for dataset, rows in table.groupby("dataset", sort=False):
-        other = "" if rows["same_data"].all() else f", the paper's on {rows['paper_dataset'].iloc[0]}"
-        yield f"Table {number}, {kind}: {dataset}{other}", readable(rows)
+    for (dataset, k, dropped, metric), rows in table.groupby(["dataset", "k", "drop_middle", "metric"], sort=False):
+        other = "" if rows["same_data"].all() else f" (the paper's: {rows['paper_dataset'].iloc[0]})"
+        without = ["training"] * bool(dropped) + ["evaluation"] * metric.endswith("_strong")
+        middle = f", middle ratings removed from {' and '.join(without)}" if without else ""
+        yield f"Table {number}, {kind}: {dataset}{other}, k = {k}{middle}", readable(rows)
 
 
 def readable(table: pd.DataFrame) -> pd.DataFrame:
-    """Return :func:`beside` of one dataset to be read: AUC in percent, changes in percent with sign and interval."""
+    """Return rows of :func:`beside` to be read: AUC in percent, changes in percent with sign and interval."""
     scale = np.where(table["metric"].str.startswith("auc"), 100.0, 1.0)
     digits = np.where(table["metric"].str.startswith("auc"), 2, 4)
 
@@ -154,9 +156,6 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
 
     shown = pd.DataFrame(
         {
-            "k": table["k"],
-            "trained": np.where(table["drop_middle"], "middle removed", "all"),
-            "evaluated": np.where(table["metric"].str.endswith("_strong"), "middle removed", "all"),
             "model": table["model_name"],
             "tier": table["tier"].map(TIER_NAMES),
             "paper": numbers(table["paper"]),
@@ -167,6 +166,4 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
             "the paper's Δ%": table["reproduction"],
         }
     )
-    constant = [name for name in ("k", "trained", "evaluated") if shown[name].nunique() < 2]
-    shown = shown.drop(columns=constant)
-    return shown.set_index([name for name in ("k", "trained", "evaluated", "model", "tier") if name in shown])
+    return shown.set_index(["model", "tier"])

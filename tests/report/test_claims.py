@@ -85,18 +85,25 @@ def test_every_cell_of_a_table_finds_its_place(number: int) -> None:
 def test_a_sample_is_labelled_and_only_its_side_is_compared() -> None:
     table = beside(2, measured_like(2, dataset="yelp-small").assign(change_percent=0.0))
     assert set(table.loc[table["tier"] == "ts", "reproduction"]) == {UNDECIDED}
-    ((title, shown),) = by_dataset(2, measured_like(2, dataset="yelp-small"))
-    assert title == "Table 2, AUC in percent: yelp-small, the paper's on Yelp2022" and len(shown) == len(table)
+    parts = dict(by_dataset(2, measured_like(2, dataset="yelp-small")))
+    assert "Table 2, AUC in percent: yelp-small (the paper's: Yelp2022), k = 3" in parts
+    assert sum(map(len, parts.values())) == len(table)
 
 
 def test_a_change_to_be_read_carries_its_sign_and_its_interval() -> None:
     changes = measured_like(2).assign(verdict="improved")
-    ((title, shown),) = by_dataset(2, changes)
-    assert title == "Table 2, AUC in percent: ml-1m"
-    cell = shown.loc[(6, "dcnv2", "TS")]
+    shown = dict(by_dataset(2, changes))["Table 2, AUC in percent: ml-1m, k = 6"]
+    cell = shown.loc[("dcnv2", "TS")]
     assert cell["ours Δ% to Base"] == "▲\u00a0+0.18 (+0.14\u00a0to\u00a0+0.22)"  # one place to break the line
     assert cell["the paper's Δ%"] == REPRODUCED
-    assert shown.loc[(6, "dcnv2", "Base"), "ours Δ% to Base"] == ""
+    assert shown.loc[("dcnv2", "Base"), "ours Δ% to Base"] == ""
+
+
+def test_a_table_says_where_middle_ratings_were_removed() -> None:
+    titles = [title for title, _ in by_dataset(8, measured_like(8))]
+    assert any(title.endswith("k = 19, middle ratings removed from training and evaluation") for title in titles)
+    assert any(title.endswith("k = 1, middle ratings removed from evaluation") for title in titles)
+    assert any(title.endswith("k = 1") for title in titles) and len(set(titles)) == len(titles)
 
 
 def test_only_tables_of_tiers_stand_beside() -> None:
