@@ -38,11 +38,11 @@ def measured_nodes(runs: Mapping[str, Runs], encoded: Encoded, *, pairs: int, se
 
 
 def of_cells(cells: Iterable[Finished], *, pairs: int) -> pd.DataFrame:
-    """Return the elasticities of a study's cells in both degrees (column ``by``), with those of ``place``."""
+    """Return the elasticities of a study's cells in both degrees, with columns of ``place``."""
     tables = []
     for cell in cells:
         nodes = measured_nodes({cell.model: cell.runs}, cell.encoded, pairs=pairs)
-        tables += [elasticities_by_tier(nodes, by=by).assign(by=by, **cell.place) for by in DEGREES]
+        tables += [elasticities_by_tier(nodes, by=by).assign(**cell.place) for by in DEGREES]
     return pd.concat(tables, ignore_index=True)
 
 
@@ -60,11 +60,11 @@ def measured_parts(names: Iterable[str], folder: Path | None = None) -> Iterator
 
 
 def elasticities_by_tier(nodes: pd.DataFrame, by: str = "degree", repeats: int = 200) -> pd.DataFrame:
-    """Return :func:`ctrnb.analysis.sensitivity.elasticities` of every model and tier, with columns model and tier."""
+    """Return :func:`ctrnb.analysis.sensitivity.elasticities` of every model and tier, with columns model, tier and by."""
     found = []
     for (model, tier), part in nodes.groupby(["model", "tier"], sort=False):
         tables = [table for _, table in part.groupby("run")]
-        found.append(elasticities(tables, by=by, repeats=repeats).assign(model=model, tier=tier))
+        found.append(elasticities(tables, by=by, repeats=repeats).assign(model=model, tier=tier, by=by))
     return pd.concat(found, ignore_index=True)
 
 
@@ -134,11 +134,9 @@ def verdict(tables: Sequence[pd.DataFrame]) -> str:
     """Return whether the Insight holds of these trained models, computed from the elasticities of the whole gradient.
 
     Args:
-        tables: of :func:`elasticities_by_tier`; of those with a column ``by`` the rows of a node's own degree count.
+        tables: of :func:`elasticities_by_tier`; the rows in a node's own degree count.
     """
-    found = pd.concat(tables, ignore_index=True)
-    if "by" in found:
-        found = found[found["by"].fillna("degree") == "degree"]
+    found = pd.concat(tables, ignore_index=True).query("by == 'degree'")
     rows = found[(found["part"] == "total") & found["tier"].isin(["ft", "ts"])]
     base = set(found[(found["part"] == "total") & (found["tier"] == "base")]["verdict"])
     said = set(rows["verdict"])

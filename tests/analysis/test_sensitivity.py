@@ -120,7 +120,7 @@ def test_the_chapters_tables_and_sentences(small: Encoded, runs: dict) -> None:
     ],
 )
 def test_the_verdict_follows_the_elasticities(verdicts: list[str], base: str, said: str) -> None:
-    rows = pd.DataFrame({"part": "total", "tier": ["ft", "ts", "base"], "verdict": [*verdicts, base]})
+    rows = pd.DataFrame({"part": "total", "tier": ["ft", "ts", "base"], "verdict": [*verdicts, base], "by": "degree"})
     assert said in chapter.verdict([rows])
-    measured = pd.concat([rows.assign(by="degree"), rows.assign(by="harmonic", verdict="falls")])
+    measured = pd.concat([rows, rows.assign(by="harmonic", verdict="falls")])
     assert chapter.verdict([rows, measured]) == chapter.verdict([rows])
