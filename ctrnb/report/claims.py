@@ -90,8 +90,8 @@ def cell_verdict(row: Any, level: float) -> str:
 def claims(changes: pd.DataFrame) -> pd.DataFrame:
     """Return one row a claim and dataset that was measured.
 
-    Columns: key, claim, source, dataset, seeds, cells, reproduced, not_reproduced, undecided (numbers of cells), paper_percent
-    and ours_percent (medians of the change), detectable_percent (median), verdict.
+    Columns: key, claim, source, dataset, seeds (a number, or "1 to 5" where cells differ), cells, reproduced, not_reproduced,
+    undecided (numbers of cells), paper_percent and ours_percent (medians of the change), detectable_percent (median), verdict.
     """
     rows = []
     for claim in CLAIMS:
@@ -109,8 +109,9 @@ def claims(changes: pd.DataFrame) -> pd.DataFrame:
 def summary(cells: pd.DataFrame) -> dict:
     """Return the numbers and the verdict of one claim on one dataset."""
     verdict, verdicts = decide(cells)
+    fewest, most = int(cells["seeds"].min()), int(cells["seeds"].max())
     return {
-        "seeds": int(cells["seeds"].min()),
+        "seeds": str(most) if fewest == most else f"{fewest} to {most}",
         "cells": len(cells),
         "reproduced": verdicts.count(REPRODUCED),
         "not_reproduced": verdicts.count(NOT_REPRODUCED),
@@ -126,7 +127,7 @@ def said(table: pd.DataFrame, key: str) -> str:
     """Return the verdict on a claim in words, dataset by dataset: "reproduced (ml-1m, 5 seeds)"."""
     found = table[table["key"] == key]
     parts = [
-        f"{row.verdict} ({row.dataset}, {row.seeds} seed{'s' if row.seeds > 1 else ''})" for row in found.itertuples()
+        f"{row.verdict} ({row.dataset}, {row.seeds} seed{'' if row.seeds == '1' else 's'})" for row in found.itertuples()
     ]
     return "; ".join(parts) or "not measured"
 

@@ -146,6 +146,10 @@ def test_supervision_pairs_compare_levels_of_like_density() -> None:
 def test_verdicts_in_words() -> None:
     table = claims(pd.concat([measured_like(3), measured_like(3, dataset="yelp-small").assign(seeds=1)]))
     assert words.said(table, "ft-dense") == "reproduced (ml-1m, 5 seeds)"
+    mixed = measured_like(3)
+    mixed.loc[mixed["model"] == "dcnv2", "seeds"] = 1
+    assert words.said(claims(mixed), "ft-dense") == "reproduced (ml-1m, 1 to 5 seeds)"
+    assert words.said(claims(mixed.assign(seeds=1)), "ft-dense") == "reproduced (ml-1m, 1 seed)"
     assert (
         words.said(table, "removal") == "not measured"
         and words.said(claims(pd.DataFrame(columns=table.columns.union(measured_like(3).columns))), "x")
