@@ -127,7 +127,8 @@ def said(table: pd.DataFrame, key: str) -> str:
     """Return the verdict on a claim in words, dataset by dataset: "reproduced (ml-1m, 5 seeds)"."""
     found = table[table["key"] == key]
     parts = [
-        f"{row.verdict} ({row.dataset}, {row.seeds} seed{'' if row.seeds == '1' else 's'})" for row in found.itertuples()
+        f"{row.verdict} ({row.dataset}, {row.seeds} seed{'' if row.seeds == '1' else 's'})"
+        for row in found.itertuples()
     ]
     return "; ".join(parts) or "not measured"
 
