@@ -1,7 +1,7 @@
 """What the chapters on users and on sensitivity show of a study, taken from its finished runs.
 
 Groups need every test prediction, and sensitivity the weights, which a ledger does not keep.
-``python -m ctrnb.report.analyse STUDY --runs RUNS`` trains nothing and writes, under ``book/results``,
+``python -m ctrnb.report.analyse STUDY --runs RUNS`` trains nothing and writes, under ``book/results`` or ``--out``,
 
     groups/NAME-effects.csv     one row a dataset, model, grouping, metric, group and comparison
     groups/NAME-spreads.csv     Var(L,M,H) by grouping, metric and tier
@@ -31,12 +31,13 @@ def main(
     repeats: Annotated[int, typer.Option("--repeats", help="Draws of test users.")] = 100,
     pairs: Annotated[int, typer.Option("--pairs", help="Test interactions whose gradients are taken.")] = 1500,
     data_dir: Annotated[Path | None, typer.Option("--data-dir", help="Folder of the raw data.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Where to write; default: book/results.")] = None,
 ) -> None:
-    """Write what the chapters show of a study's finished runs to book/results."""
+    """Write what the chapters show of a study's finished runs."""
     from ctrnb.cli import reported
 
     with reported():
-        name, folder = read_study(study).name, results_folder()
+        name, folder = read_study(study).name, results_folder(out)
         cells = list(finished_cells(study, runs, data_dir=data_dir))
         if not cells:
             raise RunError(f"{study}: no model has a seed that is finished in every tier in {runs}. Name its --runs.")

@@ -1,0 +1,89 @@
+"""A study measured in parts, a few models or cores at a time or on several machines, put together.
+
+``python -m ctrnb.report.join PART`` reads every table of the folder PART, which is laid out as ``book/results`` (ledgers,
+changes, ``groups/`` and ``sensitivity/``), and puts its cells into the tables of the same names under ``book/results``.
+A cell is one model on one curated dataset. Cells that are there already are replaced whole, others are added, and the
+adjusted p-values are made again for the joined table.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import pandas as pd
+import typer
+
+from ctrnb.errors import RunError
+from ctrnb.models import MODELS
+from ctrnb.report.measured import results_folder
+from ctrnb.study.changes import with_holm
+from ctrnb.study.ledger import write_table
+
+PLACE = ["dataset", "k", "drop_middle"]
+CELL = [*PLACE, "model"]
+ADJUSTED = "p_holm"
+
+
+def read_cells(path: Path) -> pd.DataFrame:
+    """Return a table of results.
+
+    Raises:
+        RunError: it is no CSV file, or lacks a column that names its cells.
+    """
+    try:
+        table = pd.read_csv(path, float_precision="round_trip")
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} could not be read: {error}") from None
+    missing = [name for name in CELL if name not in table]
+    if missing:
+        raise RunError(f"{path} has no column {missing[0]!r}: a table of results names the cell of each row.")
+    return table
+
+
+def joined(kept: pd.DataFrame, part: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of both tables, for a cell of both those of ``part``, by dataset, k, and models in their usual order.
+
+    Raises:
+        RunError: the tables differ in their columns, or one dataset and core in its data.
+    """
+    if set(kept) != set(part):
+        odd = sorted(set(kept) ^ set(part))
+        raise RunError(f"only one of the two tables has the columns {', '.join(odd)}: measure both by one version.")
+    ours = pd.MultiIndex.from_frame(kept[CELL]).isin(pd.MultiIndex.from_frame(part[CELL]))
+    table = pd.concat([kept[~ours], part[list(kept)]], ignore_index=True)
+    if "fingerprint" in table:
+        for place, rows in table.groupby([*PLACE, "split_seed"]):
+            if rows["fingerprint"].nunique() > 1:
+                raise RunError(f"{place[0]}, k = {place[1]}: the two tables were measured on different data.")
+    datasets, models = list(dict.fromkeys(kept["dataset"])), list(MODELS)
+    order = table[CELL].assign(
+        dataset=table["dataset"].map(lambda name: datasets.index(name) if name in datasets else len(datasets)),
+        model=table["model"].map(models.index),
+    )
+    table = table.loc[order.sort_values(CELL, kind="stable").index].reset_index(drop=True)
+    return with_holm(table.fillna({"reference": ""}))[list(kept)] if ADJUSTED in table else table
+
+
+def main(
+    part: Annotated[Path, typer.Argument(help="A folder of tables, laid out as book/results.")],
+) -> None:
+    """Put the results of a part of a study into book/results."""
+    from ctrnb.cli import reported
+
+    with reported():
+        paths = sorted(path.relative_to(part) for path in part.rglob("*.csv"))
+        if not paths:
+            raise RunError(f"{part} holds no CSV file. Name the folder that ctrnb sweep --out wrote to.")
+        tables = {path: read_cells(part / path) for path in paths}
+        for path, table in tables.items():  # all are joined before one is written
+            if (results_folder() / path).is_file():
+                try:
+                    tables[path] = joined(read_cells(results_folder() / path), table)
+                except RunError as error:
+                    raise RunError(f"{part / path}: {error}") from None
+        for path, table in tables.items():
+            write_table(table, results_folder() / path)
+            print(f"{results_folder() / path}: {len(table[CELL].drop_duplicates())} cells")
+
+
+if __name__ == "__main__":
+    typer.run(main)
