@@ -122,6 +122,10 @@ def train(
 @app.command()
 def sweep(
     study: Annotated[Path, typer.Argument(help="A study's TOML, such as book/studies/quick.toml.")],
+    model: Annotated[
+        list[str] | None,
+        typer.Option("--model", help="One of the study's models, to measure it in parts; repeatable; default: all."),
+    ] = None,
     engine: Annotated[
         str,
         typer.Option(
@@ -166,8 +170,9 @@ def sweep(
             from ctrnb.study import command
 
             found = command.dry_run(
-                study, runs, data_dir=data_dir, device=device, workers=1 if workers is None else workers
-            )
+                study, runs, models=model or (), data_dir=data_dir, device=device,
+                workers=1 if workers is None else workers,
+            )  # fmt: skip
             emit(found if as_json else command.readable(found), as_json)
             return
         from ctrnb.study import engines
@@ -175,7 +180,7 @@ def sweep(
         with closing(engines.start(engine, workers=workers, threads=threads, gpus=gpus)) as started:
             from ctrnb.study import command
 
-            outcome = command.sweep(study, runs, started, data_dir=data_dir, device=device, out=out)
+            outcome = command.sweep(study, runs, started, models=model or (), data_dir=data_dir, device=device, out=out)
         emit(outcome if as_json else command.readable(outcome), as_json)
         if outcome["failed"]:
             raise typer.Exit(1)

@@ -1,5 +1,6 @@
 """What ``ctrnb sweep`` does: a dry run, or a sweep and its ledger."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from ctrnb.training import RunStore
 from ctrnb.training.device import pick_device
 
 
-def dry_run(path: Path, runs: Path, *, data_dir: Path | None, device: str, workers: int) -> dict[str, Any]:
+def dry_run(
+    path: Path, runs: Path, *, models: Sequence[str] = (), data_dir: Path | None, device: str, workers: int
+) -> dict[str, Any]:
     """Return what a sweep would do, without training more than a probe.
 
     Keys: study; trainings, done and left (at most, where the search decides); startable now; estimated_seconds for what
@@ -23,7 +26,7 @@ def dry_run(path: Path, runs: Path, *, data_dir: Path | None, device: str, worke
     """
     if workers < 1:
         raise ConfigError(f"workers={workers}: at least 1 is needed.")
-    study = read_study(path)
+    study = read_study(path, models)
     sweep = Sweep(study, RunStore(runs), data_dir=data_dir, device=device)
     startable = len(sweep.open_steps())
     known, seconds = timings(runs), 0.0
@@ -61,9 +64,10 @@ def seconds_of(known: list[Timing], sweep: Sweep, training: Training) -> float:
 
 
 def sweep(
-    path: Path, runs: Path, engine: Engine, *, data_dir: Path | None, device: str, out: Path | None
-) -> dict[str, Any]:
-    """Run a study on an engine, write its ledger (default: RUNS/<study>.csv) and changes, and return the outcome.
+    path: Path, runs: Path, engine: Engine, *, models: Sequence[str] = (), data_dir: Path | None, device: str,
+    out: Path | None,
+) -> dict[str, Any]:  # fmt: skip
+    """Run a study, or its part about ``models``, on an engine, write its ledger (default: RUNS/<study>.csv) and changes, and return the outcome.
 
     Keys: study; trainings (in the end, at most); done; reused (of those done, found finished); failed, a list of training
     and reason; complete (whether every training of the study is done); and, where there is one, ledger and changes, paths.
@@ -73,7 +77,7 @@ def sweep(
         DeviceError: no such device here (a cluster's are its own affair).
         DataError: a dataset is missing or malformed.  RunError: a folder cannot be written.
     """
-    study = read_study(path)
+    study = read_study(path, models)
     out = out or runs / f"{study.name}.csv"
     check_suffix(out)
     check_writable(out)

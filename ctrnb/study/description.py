@@ -27,6 +27,7 @@ the best settings of FT, unless it has a grid of its own; it is then trained for
 settings takes, which is trained for that purpose where the search has not done so already.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
@@ -142,11 +143,11 @@ class Study:
         return tuple(pairs(dict(zip(lines, values, strict=True))) for values in product(*lines.values()))
 
 
-def read_study(path: Path) -> Study:
-    """Return a study from its TOML.
+def read_study(path: Path, models: Sequence[str] = ()) -> Study:
+    """Return a study from its TOML, or the part of it that is about ``models``.
 
     Raises:
-        ConfigError: the file is missing or malformed, or a name or value in it is unknown.
+        ConfigError: the file is missing or malformed, a name or value in it is unknown, or it has none of ``models``.
     """
     table = read_toml(path)
     try:
@@ -154,7 +155,20 @@ def read_study(path: Path) -> Study:
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
     cells = (replace(cell, datasets=tuple(relative(name, path) for name in cell.datasets)) for cell in study.cells)
-    return replace(study, cells=tuple(cells))
+    study = replace(study, cells=tuple(cells))
+    return about_models(study, models, path) if models else study
+
+
+def about_models(study: Study, models: Sequence[str], path: Path) -> Study:
+    """Return a study with these of its models alone."""
+    present = list(dict.fromkeys(model for cell in study.cells for model in cell.models))
+    for model in models:
+        if model not in present:
+            raise ConfigError(
+                f"{path} has no model {model!r}.{nearest(model, present)} Its models: {', '.join(present)}."
+            )
+    kept = ((cell, tuple(model for model in cell.models if model in models)) for cell in study.cells)
+    return replace(study, cells=tuple(replace(cell, models=own) for cell, own in kept if own))
 
 
 def relative(dataset: str, study: Path) -> str:

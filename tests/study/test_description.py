@@ -33,6 +33,15 @@ def test_a_models_own_grid_wins_over_any(tmp_path: Path) -> None:
     assert study.points("afn", "base") == ((),)
 
 
+def test_a_study_may_be_cut_down_to_some_of_its_models(tmp_path: Path) -> None:
+    path = written(tmp_path, CELL + 'models = ["afn", "dcnv2"]\n' + CELL + 'models = ["gdcnp"]\n')
+    part = read_study(path, ["dcnv2"])
+    assert [cell.models for cell in part.cells] == [("dcnv2",)] and part.name == read_study(path).name
+    assert [cell.models for cell in read_study(path, ["gdcnp", "afn"]).cells] == [("afn",), ("gdcnp",)]
+    with pytest.raises(ConfigError, match=r"s.toml has no model 'autoint'.* Its models: afn, dcnv2, gdcnp"):
+        read_study(path, ["dcnv2", "autoint"])
+
+
 @pytest.mark.parametrize(
     ("vary", "draws"), [("training", ((7, 1), (7, 2))), ("split", ((1, 0), (2, 0))), ("both", ((1, 1), (2, 2)))]
 )

@@ -225,3 +225,20 @@ def test_a_worker_that_dies_takes_only_its_own_training(own: Path) -> None:
 def test_tables_of_nothing_are_empty(own: Path) -> None:
     state = Sweep(read_study(own / "study.toml"), RunStore(None), device="cpu")
     assert all(table.empty for table in tables(state))
+
+
+def test_a_part_measures_its_models_alone_and_the_whole_study_goes_on_from_it(own: Path) -> None:
+    path = own / "study.toml"
+    path.write_text(
+        path.read_text()
+        .replace('models = ["dcnv2"]', 'models = ["dcnv2", "finalmlp"]\ntiers = ["base"]')
+        .replace("[[8], [16]]", "[[8]]")
+        .replace("[grid.any.base]", "[grid.dcnv2.base]")
+    )
+    arguments = ["sweep", str(path), "--runs", str(own / "runs"), "--device", "cpu", "--json"]
+    for models, trainings in ((["finalmlp"], 2), (["finalmlp", "dcnv2"], 4)):
+        chosen = [word for model in models for word in ("--model", model)]
+        assert json.loads(CliRunner().invoke(app, [*arguments, *chosen, "--dry-run"]).stdout)["trainings"] == trainings
+        outcome = json.loads(CliRunner().invoke(app, [*arguments, *chosen]).stdout)
+        assert (outcome["done"], outcome["reused"], outcome["complete"]) == (trainings, trainings - 2, True)
+        assert set(ledger(own)["model"]) == set(models)
