@@ -30,7 +30,7 @@ def read_cells(path: Path) -> pd.DataFrame:
         RunError: it is no CSV file, or lacks a column that names its cells.
     """
     try:
-        table = pd.read_csv(path, float_precision="round_trip")
+        table = pd.read_csv(path)
     except (OSError, ValueError) as error:
         raise RunError(f"{path} could not be read: {error}") from None
     missing = [name for name in CELL if name not in table]
