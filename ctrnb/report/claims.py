@@ -16,6 +16,7 @@ from ctrnb.report.beside import NOT_REPRODUCED, REPRODUCED, UNDECIDED, comparabl
 from ctrnb.study.changes import LEVEL, combined
 
 DENSE, SPARSE = "ML-1M", "Yelp2022"
+CELL = ["paper_dataset", "k", "drop_middle", "model", "metric"]
 
 
 @dataclass(frozen=True)
@@ -60,15 +61,19 @@ CLAIMS = (
 )  # fmt: skip
 
 
-def cells_of(claim: Claim, changes: pd.DataFrame) -> pd.DataFrame:
-    """Return the measured cells that a claim speaks of: dataset, k, model, metric, change, uncertainty and ``expected_percent``."""
-    keys = ["paper_dataset", "k", "drop_middle", "model", "metric"]
-    printed = paper_cells(claim.table).pivot(index=keys, columns="tier", values="expected_percent")
+def printed_cells(claim: Claim) -> pd.DataFrame:
+    """Return the paper's cells that a claim speaks of: those of :data:`CELL` and ``expected_percent``."""
+    printed = paper_cells(claim.table).pivot(index=CELL, columns="tier", values="expected_percent")
     expected = claim.expected(printed) if claim.expected else printed[claim.tier]
+    cells = expected.rename("expected_percent").dropna().reset_index()
+    return cells[cells["paper_dataset"].isin(claim.datasets) & (cells["metric"] == claim.metric)]
+
+
+def cells_of(claim: Claim, changes: pd.DataFrame) -> pd.DataFrame:
+    """Return those of :func:`printed_cells` that were measured, with dataset, change and uncertainty."""
     ours = comparable(changes)
     ours = ours[(ours["tier"] == claim.tier) & (ours["reference"] == claim.reference)]
-    ours = ours[ours["paper_dataset"].isin(claim.datasets) & (ours["metric"] == claim.metric)]
-    return ours.merge(expected.rename("expected_percent").reset_index(), on=keys)
+    return ours.merge(printed_cells(claim), on=CELL)
 
 
 def decide(cells: pd.DataFrame) -> tuple[str, list[str]]:
@@ -90,19 +95,19 @@ def cell_verdict(row: Any, level: float) -> str:
 def claims(changes: pd.DataFrame) -> pd.DataFrame:
     """Return one row a claim and dataset that was measured.
 
-    Columns: key, claim, source, dataset, seeds (a number, or "1 to 5" where cells differ), cells, reproduced, not_reproduced,
-    undecided (numbers of cells), paper_percent and ours_percent (medians of the change), detectable_percent (median), verdict.
+    Columns: key, claim, source, dataset, seeds (a number, or "1 to 5" where cells differ), cells, printed (how many cells
+    the paper has), reproduced, not_reproduced, undecided (numbers of cells), paper_percent and ours_percent (medians of
+    the change), detectable_percent (median), verdict.
     """
     rows = []
     for claim in CLAIMS:
-        for dataset, cells in cells_of(claim, changes).groupby("dataset", sort=False):
-            rows.append(
-                {"key": claim.key, "claim": claim.text, "source": claim.source, "dataset": dataset} | summary(cells)
-            )
+        printed = printed_cells(claim)["paper_dataset"].value_counts()
+        for (dataset, theirs), cells in cells_of(claim, changes).groupby(["dataset", "paper_dataset"], sort=False):
+            head = {"key": claim.key, "claim": claim.text, "source": claim.source, "dataset": dataset}
+            rows.append(head | {"printed": int(printed[theirs])} | summary(cells))
     for dataset, cells in supervision_pairs(changes).groupby("dataset", sort=False):
-        rows.append(
-            {"key": "removal", "claim": REMOVAL, "source": "Appendix C.2, Table 8", "dataset": dataset} | summary(cells)
-        )
+        head = {"key": "removal", "claim": REMOVAL, "source": "Appendix C.2, Table 8", "dataset": dataset}
+        rows.append(head | {"printed": len(printed_pairs())} | summary(cells))
     return pd.DataFrame(rows, columns=None if rows else ["key", "claim", "dataset", "seeds", "verdict"])
 
 
@@ -124,12 +129,12 @@ def summary(cells: pd.DataFrame) -> dict:
 
 
 def said(table: pd.DataFrame, key: str) -> str:
-    """Return the verdict on a claim in words, dataset by dataset: "reproduced (ml-1m, 5 seeds)"."""
-    found = table[table["key"] == key]
-    parts = [
-        f"{row.verdict} ({row.dataset}, {row.seeds} seed{'' if row.seeds == '1' else 's'})"
-        for row in found.itertuples()
-    ]
+    """Return the verdict on a claim in words, dataset by dataset: "reproduced (ml-1m, 5 seeds, 4 of the paper's 6 cells)"."""
+    parts = []
+    for row in table[table["key"] == key].itertuples():
+        seeds = f"{row.seeds} seed{'' if row.seeds == '1' else 's'}"
+        share = f", {row.cells} of the paper's {row.printed} cells" if row.cells < row.printed else ""
+        parts.append(f"{row.verdict} ({row.dataset}, {seeds}{share})")
     return "; ".join(parts) or "not measured"
 
 
@@ -142,7 +147,8 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
             "dataset": table["dataset"],
             "seeds": table["seeds"],
             "cells: yes / no / open": [
-                f"{row.reproduced} / {row.not_reproduced} / {row.undecided}" for row in table.itertuples()
+                f"{row.reproduced} / {row.not_reproduced} / {row.undecided} of {row.printed}"
+                for row in table.itertuples()
             ],
             "paper Δ%": table["paper_percent"].map("{:+.2f}".format),
             "ours Δ%": table["ours_percent"].map("{:+.2f}".format),
@@ -157,8 +163,7 @@ def readable_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
     """Return :func:`supervision_pairs` to be read: AUC in percent, changes in percent of it."""
     shown = pd.DataFrame(
         {
-            "dataset": pairs["dataset"],
-            "k kept, removed": [f"{row.k}, {row.k_removed}" for row in pairs.itertuples()],
+            "pair": [f"{row.dataset}, k = {row.k} and {row.k_removed}" for row in pairs.itertuples()],
             "model": pairs["model_name"],
             "tier": pairs["tier"].map({"base": "Base", "ts": "TS"}),
             "AUC kept": (100 * pairs["kept"]).map("{:.2f}".format),
@@ -170,11 +175,20 @@ def readable_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
             "the paper's change": pairs["reproduction"],
         }
     )
-    return shown.set_index(["dataset", "k kept, removed", "model", "tier"])
+    return shown.set_index(["pair", "model", "tier"])
 
 
 REMOVAL = "Removing middle ratings from training improves predictions of the other ratings"
 PAIRS = ((1, 19), (3, 22))  # Table 7's pairs of like density on ML-1M: k with middle ratings, k without them
+
+
+def printed_pairs() -> pd.Series:
+    """Return the change in percent that Table 8 prints for each pair, by k with middle ratings, model and tier."""
+    cells = paper_cells(8).query("metric == 'auc_strong' and paper_dataset == @DENSE")
+    values = cells.set_index(["drop_middle", "k", "model", "tier"])["paper"].sort_index()
+    return pd.concat(
+        {kept: 100 * (values[True, removed] / values[False, kept] - 1) for kept, removed in PAIRS}, names=["k"]
+    )
 
 
 def supervision_pairs(changes: pd.DataFrame) -> pd.DataFrame:
@@ -186,7 +200,7 @@ def supervision_pairs(changes: pd.DataFrame) -> pd.DataFrame:
     Columns: dataset, k, k_removed, model, model_name, tier, kept, removed (mean AUC), change_percent, se_percent, df, low_percent,
     high_percent, mde_percent, seeds, expected_percent (the paper's), reproduction.
     """
-    printed = paper_cells(8).query("metric == 'auc_strong'").set_index(["paper_dataset", "drop_middle", "k", "model", "tier"])["paper"]  # fmt: skip
+    printed = printed_pairs()
     levels = comparable(changes).query("metric == 'auc_strong' and reference == '' and paper_dataset == @DENSE")
     rows = []
     for kept_k, removed_k in PAIRS:
@@ -194,13 +208,10 @@ def supervision_pairs(changes: pd.DataFrame) -> pd.DataFrame:
         removed = levels[(levels["k"] == removed_k) & levels["drop_middle"]].set_index(["dataset", "model", "tier"])
         for key in kept.index.intersection(removed.index):
             dataset, model, tier = key
-            before, after = (
-                printed[DENSE, dropped, k, model, tier] for dropped, k in ((False, kept_k), (True, removed_k))
-            )
             rows.append(
                 {"dataset": dataset, "k": kept_k, "k_removed": removed_k, "model": model, "tier": tier}
                 | unpaired(kept.loc[key], removed.loc[key])
-                | {"expected_percent": 100 * (after / before - 1)}
+                | {"expected_percent": printed[kept_k, model, tier]}
             )
     if not rows:
         return pd.DataFrame(columns=["dataset"])

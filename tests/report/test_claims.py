@@ -146,6 +146,10 @@ def test_supervision_pairs_compare_levels_of_like_density() -> None:
 def test_verdicts_in_words() -> None:
     table = claims(pd.concat([measured_like(3), measured_like(3, dataset="yelp-small").assign(seeds=1)]))
     assert words.said(table, "ft-dense") == "reproduced (ml-1m, 5 seeds)"
+    part = measured_like(3).query("model != 'dcnv2'")
+    assert words.said(claims(part), "ft-dense") == "reproduced (ml-1m, 5 seeds, 6 of the paper's 9 cells)"
+    part = measured_like(8).query("model != 'dcnv2'")
+    assert words.said(claims(part), "removal") == "reproduced (ml-1m, 5 seeds, 12 of the paper's 16 cells)"
     mixed = measured_like(3)
     mixed.loc[mixed["model"] == "dcnv2", "seeds"] = 1
     assert words.said(claims(mixed), "ft-dense") == "reproduced (ml-1m, 1 to 5 seeds)"
