@@ -9,7 +9,7 @@ A cell of the paper claims a change from one tier to another. Ours has an interv
 Where our data is a sample of the paper's dataset the sizes need not agree, and only sides are compared.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pandas as pd
@@ -27,6 +27,7 @@ METRIC = {"auc": {"all": "auc", "middle removed": "auc_strong"}, "logloss": {"al
 AUC_TABLES, LOGLOSS_TABLES = (2, 3, 8), (5, 6)
 REPRODUCED, NOT_REPRODUCED, UNDECIDED = "reproduced", "not reproduced", "undecided at this power"
 KEYS = ["dataset", "k", "drop_middle", "model"]
+CELL = ["paper_dataset", "k", "drop_middle", "model", "metric"]
 
 
 def reproduction(
@@ -88,6 +89,12 @@ def comparable(changes: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def used(numbers: Iterable[int], changes: pd.DataFrame) -> pd.DataFrame:
+    """Return the changes that :func:`beside` shows next to these tables of the paper."""
+    cells = pd.concat([paper_cells(number)[CELL] for number in numbers]).drop_duplicates()
+    return comparable(changes).merge(cells, on=CELL)[list(changes)]
+
+
 def beside(number: int, changes: pd.DataFrame) -> pd.DataFrame:
     """Return a table of the paper beside our measurements of the same cells; the control has no cell of the paper.
 
@@ -107,10 +114,8 @@ def beside(number: int, changes: pd.DataFrame) -> pd.DataFrame:
     table = table.merge(to_base, on=keys, how="left").merge(
         to_control.rename(columns={name: f"control_{name}" for name in columns}), on=keys, how="left"
     )
-    measured = cells[["paper_dataset", "k", "drop_middle", "model", "metric"]].drop_duplicates()
-    table = table.merge(measured, on=[*measured.columns]).merge(
-        cells, on=["paper_dataset", "k", "drop_middle", "model", "tier", "metric"], how="left"
-    )
+    measured = cells[CELL].drop_duplicates()
+    table = table.merge(measured, on=[*measured.columns]).merge(cells, on=[*CELL, "tier"], how="left")
     table = table[table["tier"].isin([*cells["tier"].unique(), "control"])]
     table["reproduction"] = [
         reproduction(row.change_percent, row.se_percent, row.df, row.expected_percent, same_data=row.same_data)

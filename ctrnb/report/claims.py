@@ -12,11 +12,10 @@ from typing import Any
 import pandas as pd
 
 from ctrnb.plots import with_interval
-from ctrnb.report.beside import NOT_REPRODUCED, REPRODUCED, UNDECIDED, comparable, paper_cells, reproduction
+from ctrnb.report.beside import CELL, NOT_REPRODUCED, REPRODUCED, UNDECIDED, comparable, paper_cells, reproduction
 from ctrnb.study.changes import LEVEL, combined
 
 DENSE, SPARSE = "ML-1M", "Yelp2022"
-CELL = ["paper_dataset", "k", "drop_middle", "model", "metric"]
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ CLAIMS = (
 
 
 def printed_cells(claim: Claim) -> pd.DataFrame:
-    """Return the paper's cells that a claim speaks of: those of :data:`CELL` and ``expected_percent``."""
+    """Return the paper's cells that a claim speaks of: the columns of :data:`CELL` and ``expected_percent``."""
     printed = paper_cells(claim.table).pivot(index=CELL, columns="tier", values="expected_percent")
     expected = claim.expected(printed) if claim.expected else printed[claim.tier]
     cells = expected.rename("expected_percent").dropna().reset_index()

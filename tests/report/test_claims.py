@@ -15,6 +15,7 @@ from ctrnb.report.beside import (
     paper_cells,
     readable,
     reproduction,
+    used,
 )
 from ctrnb.report.claims import CLAIMS, REMOVAL, claims, supervision_pairs
 from ctrnb.study.changes import NORMAL, detectable
@@ -104,6 +105,13 @@ def test_a_table_says_where_middle_ratings_were_removed() -> None:
     assert any(title.endswith("k = 19, middle ratings removed from training and evaluation") for title in titles)
     assert any(title.endswith("k = 1, middle ratings removed from evaluation") for title in titles)
     assert any(title.endswith("k = 1") for title in titles) and len(set(titles)) == len(titles)
+
+
+def test_what_a_table_shows_is_told_from_the_rest() -> None:
+    changes = pd.concat([measured_like(3), measured_like(8), measured_like(3).assign(dataset="elsewhere")])
+    shown = used([3], changes)
+    assert set(shown["dataset"]) == {"ml-1m"} and set(shown["k"]) == {3, 6, 10} and list(shown) == list(changes)
+    assert set(used([8], changes)["k"]) == {1, 3, 19, 22} and len(used([3, 8], changes)) > len(shown)
 
 
 def test_only_tables_of_tiers_stand_beside() -> None:
