@@ -54,10 +54,9 @@ def joined(kept: pd.DataFrame, part: pd.DataFrame) -> pd.DataFrame:
         for place, rows in table.groupby([*PLACE, "split_seed"]):
             if rows["fingerprint"].nunique() > 1:
                 raise RunError(f"{place[0]}, k = {place[1]}: the two tables were measured on different data.")
-    datasets, models = list(dict.fromkeys(kept["dataset"])), list(MODELS)
-    order = table[CELL].assign(
-        dataset=table["dataset"].map(lambda name: datasets.index(name) if name in datasets else len(datasets)),
-        model=table["model"].map(models.index),
+    order = table[CELL].assign(  # a model without a usual place comes last
+        dataset=pd.Categorical(table["dataset"], list(dict.fromkeys([*kept["dataset"], *part["dataset"]]))),
+        model=pd.Categorical(table["model"], list(MODELS)),
     )
     table = table.loc[order.sort_values(CELL, kind="stable").index].reset_index(drop=True)
     return with_holm(table.fillna({"reference": ""}))[list(kept)] if ADJUSTED in table else table
@@ -73,16 +72,16 @@ def main(
         paths = sorted(path.relative_to(part) for path in part.rglob("*.csv"))
         if not paths:
             raise RunError(f"{part} holds no CSV file. Name the folder that ctrnb sweep --out wrote to.")
-        tables = {path: read_cells(part / path) for path in paths}
+        folder, tables = results_folder(), {path: read_cells(part / path) for path in paths}
         for path, table in tables.items():  # all are joined before one is written
-            if (results_folder() / path).is_file():
+            if (folder / path).is_file():
                 try:
-                    tables[path] = joined(read_cells(results_folder() / path), table)
+                    tables[path] = joined(read_cells(folder / path), table)
                 except RunError as error:
                     raise RunError(f"{part / path}: {error}") from None
         for path, table in tables.items():
-            write_table(table, results_folder() / path)
-            print(f"{results_folder() / path}: {len(table[CELL].drop_duplicates())} cells")
+            write_table(table, folder / path)
+            print(f"{folder / path}: {len(table[CELL].drop_duplicates())} cells")
 
 
 if __name__ == "__main__":

@@ -67,7 +67,9 @@ def sweep(
     path: Path, runs: Path, engine: Engine, *, models: Sequence[str] = (), data_dir: Path | None, device: str,
     out: Path | None,
 ) -> dict[str, Any]:  # fmt: skip
-    """Run a study, or its part about ``models``, on an engine, write its ledger (default: RUNS/<study>.csv) and changes, and return the outcome.
+    """Run a study on an engine, write its ledger (default: RUNS/<study>.csv) and changes, and return the outcome.
+
+    With ``models`` it is the study's part about them.
 
     Keys: study; trainings (in the end, at most); done; reused (of those done, found finished); failed, a list of training
     and reason; complete (whether every training of the study is done); and, where there is one, ledger and changes, paths.

@@ -62,6 +62,15 @@ def test_p_values_are_adjusted_for_the_joined_table(split: tuple[Path, Path]) ->
     assert after["p_holm"].to_numpy() == pytest.approx(holm(after["p_value"].to_numpy()))
 
 
+def test_a_model_that_the_package_does_not_have_comes_last(split: tuple[Path, Path]) -> None:
+    results, part = split
+    for name in TABLES:
+        pd.read_csv(part / name).assign(model="elsewhere").to_csv(part / name, index=False)
+    found = run(part)
+    assert found.exit_code == 0, found.output
+    assert list(dict.fromkeys(pd.read_csv(results / f"{NAME}.csv")["model"]))[-1] == "elsewhere"
+
+
 def test_a_table_that_is_not_there_yet_is_taken_as_it_is(split: tuple[Path, Path]) -> None:
     results, part = split
     shutil.rmtree(results)
