@@ -142,6 +142,10 @@ def sweep(
         float, typer.Option("--gpus", help="Share of a GPU that a training takes on Ray; 0.25 puts four on each.")
     ] = 0.0,
     device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda, where the trainings run.")] = "auto",
+    stacked: Annotated[
+        int,
+        typer.Option("--stacked", help="Seeds, rates and penalties trained as one, at most; pays on a GPU alone."),
+    ] = 1,
     runs: Annotated[Path, typer.Option("--runs", help="Folder of finished runs; one found is not repeated.")] = Path(
         "runs"
     ),
@@ -180,7 +184,9 @@ def sweep(
         with closing(engines.start(engine, workers=workers, threads=threads, gpus=gpus)) as started:
             from ctrnb.study import command
 
-            outcome = command.sweep(study, runs, started, models=model or (), data_dir=data_dir, device=device, out=out)
+            outcome = command.sweep(
+                study, runs, started, models=model or (), data_dir=data_dir, device=device, out=out, stacked=stacked
+            )
         emit(outcome if as_json else command.readable(outcome), as_json)
         if outcome["failed"]:
             raise typer.Exit(1)

@@ -13,7 +13,7 @@ import os
 from typing import Any
 
 from ctrnb.errors import ConfigError
-from ctrnb.study.jobs import Failure, Files, Job, do
+from ctrnb.study.jobs import Failure, Job, Outcome, do
 
 RETRIES = 3  # of a task whose node or worker died
 KEPT = 6  # datasets held in the cluster's memory
@@ -64,14 +64,14 @@ class RayEngine:
         light = Job(None, job.arguments, job.parents, job.device, job.threads)
         self.tickets[self.task.remote(light, self.datasets[fingerprint])] = ticket
 
-    def wait(self, timeout: float) -> list[tuple[int, Files | Failure]]:
+    def wait(self, timeout: float) -> list[tuple[int, Outcome]]:
         """Return the outcomes that there are, after at most ``timeout`` seconds."""
         if not self.tickets:
             return []
         ready, _ = self.ray.wait(list(self.tickets), num_returns=1, timeout=timeout)
         return [(self.tickets.pop(reference), self.outcome(reference)) for reference in ready]
 
-    def outcome(self, reference: Any) -> Files | Failure:
+    def outcome(self, reference: Any) -> Outcome:
         """Return what a finished task gave."""
         try:
             return self.ray.get(reference)

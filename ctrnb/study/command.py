@@ -65,27 +65,30 @@ def seconds_of(known: list[Timing], sweep: Sweep, training: Training) -> float:
 
 def sweep(
     path: Path, runs: Path, engine: Engine, *, models: Sequence[str] = (), data_dir: Path | None, device: str,
-    out: Path | None,
+    out: Path | None, stacked: int = 1,
 ) -> dict[str, Any]:  # fmt: skip
     """Run a study on an engine, write its ledger (default: RUNS/<study>.csv) and changes, and return the outcome.
 
-    With ``models`` it is the study's part about them.
+    With ``models`` it is the study's part about them. Up to ``stacked`` trainings that differ in their seed, rate or
+    penalty on embeddings alone are trained as one.
 
     Keys: study; trainings (in the end, at most); done; reused (of those done, found finished); failed, a list of training
     and reason; complete (whether every training of the study is done); and, where there is one, ledger and changes, paths.
 
     Raises:
-        ConfigError: the study is malformed, or ``out`` has another suffix than a ledger's.
+        ConfigError: the study is malformed, ``out`` has another suffix than a ledger's, or ``stacked`` is below 1.
         DeviceError: no such device here (a cluster's are its own affair).
         DataError: a dataset is missing or malformed.  RunError: a folder cannot be written.
     """
+    if stacked < 1:
+        raise ConfigError(f"stacked={stacked}: at least 1 is needed.")
     study = read_study(path, models)
     out = out or runs / f"{study.name}.csv"
     check_suffix(out)
     check_writable(out)
     if engine.local:
         pick_device(device)
-    state = Sweep(study, RunStore(runs), data_dir=data_dir, device=device)
+    state = Sweep(study, RunStore(runs), data_dir=data_dir, device=device, stacked=stacked)
     with observer(state.total()) as shown:
         state.observer = shown
         state.run(engine)

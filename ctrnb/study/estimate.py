@@ -87,7 +87,7 @@ def probe(encoded: Encoded, training: Training, *, device: str, seconds: float =
             raise Enough(done)
 
     try:
-        row = train(encoded, runs=RunStore(None), device=device, progress=watch, **arguments).row
+        row = train(encoded, seed=training.seed, runs=RunStore(None), device=device, progress=watch, **arguments).row
         epoch_seconds = row["seconds_per_epoch"]
     except Enough as enough:
         epoch_seconds = (time.perf_counter() - begun[0]) / enough.args[0]

@@ -2,7 +2,7 @@
 
 from collections import deque
 
-from ctrnb.study.jobs import Failure, Files, Job, do
+from ctrnb.study.jobs import Job, Outcome, do
 
 
 class InProcessEngine:
@@ -20,7 +20,7 @@ class InProcessEngine:
         """Take a job; :meth:`wait` does it."""
         self.jobs.append((ticket, job))
 
-    def wait(self, timeout: float) -> list[tuple[int, Files | Failure]]:
+    def wait(self, timeout: float) -> list[tuple[int, Outcome]]:
         """Do a job, however long it takes, and return its outcome."""
         if not self.jobs:
             return []

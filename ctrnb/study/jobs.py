@@ -1,4 +1,4 @@
-"""One training as a job that any process or machine can do: arrays and parents in, the files of a run out."""
+"""Trainings as a job that any process or machine can do: arrays and parents in, the files of the runs out."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ class Job:
     """What a worker needs: nothing of the sweep's disk, and not the raw data.
 
     Attributes:
-        arguments: of :func:`ctrnb.training.train`, less the data, the store and the device.
+        arguments: of :func:`ctrnb.training.train_many`, less the data, the store and the device.
         parents: the finished runs that it starts from, by run_id.
     """
 
@@ -38,12 +38,15 @@ class Failure:
     lost: bool = False
 
 
-def do(job: Job, encoded: "Encoded") -> Files | Failure:
-    """Train and return the run's files, or why there are none."""
+Outcome = list[Files] | Failure
+
+
+def do(job: Job, encoded: "Encoded") -> Outcome:
+    """Train and return each run's files, in the order of the seeds, or why there are none."""
     import torch
 
     from ctrnb.errors import CtrnbError
-    from ctrnb.training import RunStore, train
+    from ctrnb.training import RunStore, train_many
     from ctrnb.training.store import pack, unpack
 
     torch.set_num_threads(job.threads)
@@ -51,7 +54,7 @@ def do(job: Job, encoded: "Encoded") -> Files | Failure:
         store = RunStore(None)
         for run_id, files in job.parents.items():
             store.save(unpack(files, run_id))
-        return pack(train(encoded, runs=store, device=job.device, **job.arguments))
+        return list(map(pack, train_many(encoded, runs=store, device=job.device, **job.arguments)))
     except CtrnbError as error:
         return Failure(str(error))
     except Exception as error:  # one training's accident must not end the others

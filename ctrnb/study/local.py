@@ -9,7 +9,7 @@ from multiprocessing import connection
 from typing import Any
 
 from ctrnb.errors import ConfigError
-from ctrnb.study.jobs import Failure, Files, Job, serve
+from ctrnb.study.jobs import Failure, Job, Outcome, serve
 
 ATTEMPTS = 2  # a training whose worker dies is given to another once
 
@@ -69,9 +69,9 @@ class LocalEngine:
         self.queue.append(Task(ticket, job))
         self.give_out()
 
-    def wait(self, timeout: float) -> list[tuple[int, Files | Failure]]:
+    def wait(self, timeout: float) -> list[tuple[int, Outcome]]:
         """Return the outcomes that there are, after at most ``timeout`` seconds."""
-        done: list[tuple[int, Files | Failure]] = [*self.over]
+        done: list[tuple[int, Outcome]] = [*self.over]
         self.over.clear()
         pipes: dict[Any, Worker] = {worker.pipe: worker for worker in self.busy}
         for pipe in connection.wait(list(pipes), 0 if done else timeout):

@@ -42,11 +42,10 @@ class Training:
     base_overrides: Pairs = ()
 
     def arguments(self) -> dict[str, Any]:
-        """Return model, tier, seed, overrides and base_overrides as ``train`` takes them."""
+        """Return model, tier, overrides and base_overrides as ``train`` takes them; the seed is left out."""
         return {
             "model": self.model,
             "tier": self.tier,
-            "seed": self.seed,
             "overrides": dict(self.overrides),
             "base_overrides": dict(self.base_overrides),
         }

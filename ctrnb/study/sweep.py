@@ -8,7 +8,7 @@ identity of its settings and data.
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
@@ -16,9 +16,10 @@ from typing import Protocol
 from ctrnb.data import Curated, Encoded, Ratings, curate, encode, load
 from ctrnb.errors import RunError
 from ctrnb.study.description import Study
-from ctrnb.study.jobs import Failure, Files, Job
+from ctrnb.study.jobs import Failure, Files, Job, Outcome
 from ctrnb.study.plan import Group, Split, Step, Training, groups, sizes, steps
 from ctrnb.training import RunResult, RunStore, train
+from ctrnb.training.stack import FREE
 from ctrnb.training.store import pack, unpack
 
 
@@ -31,7 +32,7 @@ class Engine(Protocol):
 
     def submit(self, ticket: int, job: Job) -> None: ...
 
-    def wait(self, timeout: float) -> list[tuple[int, Files | Failure]]: ...
+    def wait(self, timeout: float) -> list[tuple[int, Outcome]]: ...
 
     def close(self) -> None: ...
 
@@ -99,6 +100,8 @@ class Sweep:
     """The state of a study: which trainings have finished, failed or are open.
 
     Attributes:
+        stacked: how many trainings that :mod:`ctrnb.training.stack` can train as one are, at most; above 1 one without
+            its like is a stack too, for the CUDA graph.
         known: validation AUC of every finished training, None for a failed one.
         failures: why trainings failed, by training.
     """
@@ -107,6 +110,7 @@ class Sweep:
     store: RunStore
     data_dir: Path | None = None
     device: str = "auto"
+    stacked: int = 1
     observer: Observer = field(default_factory=Observer)
     known: dict[Training, float | None] = field(default_factory=dict)
     run_ids: dict[Training, str] = field(default_factory=dict)
@@ -116,6 +120,7 @@ class Sweep:
         self.splits = Splits(self.data_dir)
         self.groups: list[Group] = groups(self.study)
         self.absent: set[Training] = set()
+        self.alone: set[Training] = set()  # a stack of theirs failed
 
     def steps(self) -> list[Step]:
         """Return every training that is determined, each once, in the order of the study."""
@@ -152,7 +157,7 @@ class Sweep:
             return self.store.find(self.run_ids[training])
         try:
             encoded = self.splits.encoded(training.split)
-            return train(encoded, runs=Finished(self.store), device="cpu", **training.arguments())
+            return train(encoded, runs=Finished(self.store), seed=training.seed, device="cpu", **training.arguments())
         except NotFinished:
             return None
 
@@ -179,50 +184,64 @@ class Sweep:
         """Train what is open, as far as the budget goes; failures are kept and the rest goes on."""
         self.store.tidy()
         start, started = clock(), 0
-        running: dict[int, Step] = {}
+        running: dict[int, list[Step]] = {}
         while True:
             damaged = False  # a parent was found damaged: it is open again
-            for step in self.startable(running):
+            for stack in self.startable(running):
                 if len(running) == engine.slots or not self.within_budget(started, clock() - start):
                     break
-                job = self.job(step, engine.threads)
+                stack = stack[: self.allowed(started)]
+                job = self.job(stack, engine.threads)
                 if job is None:
                     damaged = True
                     break
-                started += 1
-                running[started] = step
-                self.observer.started(step)
+                started += len(stack)
+                running[started] = stack
+                for step in stack:
+                    self.observer.started(step)
                 engine.submit(started, job)
             if not running and not damaged and not self.forget_damaged():
                 return
-            self.observer.waited(len(running))
+            self.observer.waited(sum(map(len, running.values())))
             for ticket, outcome in engine.wait(timeout=0.5):
                 self.keep(running.pop(ticket), outcome)
 
-    def startable(self, running: dict[int, Step]) -> Iterator[Step]:
-        """Yield the open trainings that are not running."""
-        taken = {step.training for step in running.values()}
-        yield from (step for step in self.open_steps() if step.training not in taken)
+    def startable(self, running: dict[int, list[Step]]) -> Iterator[list[Step]]:
+        """Yield the open trainings that are not running, those together that are to be trained as one."""
+        taken = {step.training for stack in running.values() for step in stack}
+        alike: dict[Training, list[Step]] = {}
+        for step in (step for step in self.open_steps() if step.training not in taken):
+            training = step.training
+            alike.setdefault(training if training in self.alone else shape(training), []).append(step)
+        for found in alike.values():
+            yield from (found[first : first + self.stacked] for first in range(0, len(found), self.stacked))
 
     def within_budget(self, started: int, seconds: float) -> bool:
         """Return whether the budget allows another training to start."""
-        budget = self.study.budget
-        over = (budget.trainings is not None and started >= budget.trainings) or (
-            budget.hours is not None and seconds >= 3600 * budget.hours
-        )
-        return not over
+        hours = self.study.budget.hours
+        return self.allowed(started) != 0 and (hours is None or seconds < 3600 * hours)
 
-    def job(self, step: Step, threads: int) -> Job | None:
-        """Return a step as a job, or None where a parent has been damaged meanwhile and has to be trained again."""
+    def allowed(self, started: int) -> int | None:
+        """Return how many more trainings the budget allows, or None for any number."""
+        most = self.study.budget.trainings
+        return None if most is None else max(most - started, 0)
+
+    def job(self, stack: list[Step], threads: int) -> Job | None:
+        """Return steps as a job, or None where a parent has been damaged meanwhile and has to be trained again."""
         parents = {}
-        for parent in step.parents:
+        for parent in dict.fromkeys(parent for step in stack for parent in step.parents):
             result = self.result(parent)
             if result is None:
                 self.forget(parent)
                 return None
             parents[result.row["run_id"]] = pack(result)
-        encoded = self.splits.encoded(step.training.split)
-        return Job(encoded, step.training.arguments(), parents, self.device, threads)
+        trainings = [step.training for step in stack]
+        arguments = trainings[0].arguments() | {
+            "seeds": [training.seed for training in trainings],
+            "overrides": [dict(training.overrides) for training in trainings],
+            "stacked": "yes" if self.stacked > 1 and trainings[0] not in self.alone else "no",
+        }
+        return Job(self.splits.encoded(trainings[0].split), arguments, parents, self.device, threads)
 
     def forget(self, training: Training) -> None:
         """Take a run that is not there any more as open."""
@@ -237,21 +256,38 @@ class Sweep:
             self.forget(training)
         return bool(damaged)
 
-    def keep(self, step: Step, outcome: Files | Failure) -> None:
-        """Keep an outcome; a run that does not match its checksums counts as a failure."""
+    def keep(self, stack: list[Step], outcome: Outcome) -> None:
+        """Keep the outcome of trainings; where a stack failed, its trainings are open again, each alone."""
         if not isinstance(outcome, Failure):
-            try:
-                result = arrived(outcome)
-            except (ValueError, KeyError) as error:
-                outcome = Failure(f"its result was damaged on the way: {error}", lost=True)
-            else:
-                self.store.save(result)
-                self.learn(step.training, result)
-                self.observer.finished(step, result)
-                return
+            for step, files in zip(stack, outcome, strict=True):
+                self.keep_run(step, files)
+        elif self.stacked > 1 and stack[0].training not in self.alone:
+            self.alone.update(step.training for step in stack)
+        else:
+            self.fail(stack[0], outcome.reason)
+
+    def keep_run(self, step: Step, files: Files) -> None:
+        """Keep a finished run; one that does not match its checksums counts as a failure."""
+        try:
+            result = arrived(files)
+        except (ValueError, KeyError) as error:
+            self.fail(step, f"its result was damaged on the way: {error}")
+            return
+        self.store.save(result)
+        self.learn(step.training, result)
+        self.observer.finished(step, result)
+
+    def fail(self, step: Step, reason: str) -> None:
+        """Take a training as failed: what needs it is not started, the rest goes on."""
         self.known[step.training] = None
-        self.failures[step.training] = outcome.reason
-        self.observer.failed(step, outcome.reason)
+        self.failures[step.training] = reason
+        self.observer.failed(step, reason)
+
+
+def shape(training: Training) -> Training:
+    """Return what trainings that can be trained as one have in common, as a training."""
+    free = {f"training.{name}" for name in FREE}
+    return replace(training, seed=-1, overrides=tuple(pair for pair in training.overrides if pair[0] not in free))
 
 
 def arrived(files: Files) -> RunResult:

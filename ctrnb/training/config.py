@@ -90,6 +90,10 @@ class TrainingConfig:
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(f"TrainingConfig.{name}={getattr(self, name)}: it must be at least 0 and below 1.")
 
+    def sized(self, batch_size: int) -> "TrainingConfig":
+        """Return these settings with ``batch_size`` where theirs is automatic."""
+        return self if self.batch_size else replace(self, batch_size=batch_size)
+
 
 @dataclass(frozen=True)
 class Specification:

@@ -1,7 +1,7 @@
 """Several runs of one shape trained as one: their weights stacked, one kernel for all of them.
 
-These models are small: on a GPU a run alone leaves it idle between launches. Runs that differ in their seed (or in
-settings that change no shape) are stacked along a first axis, ``torch.func.vmap`` maps the network over it, and LightGCN
+These models are small: on a GPU a run alone leaves it idle between launches. Runs that differ in their seed, or in what
+:data:`FREE` names, are stacked along a first axis, ``torch.func.vmap`` maps the network over it, and LightGCN
 propagates all their tables in one product. Each run keeps its own data order, dropout masks, learning rate, early
 stopping and best epoch, so its result is that of training it alone, up to rounding.
 
@@ -21,6 +21,7 @@ from ctrnb.training.config import TrainingConfig
 from ctrnb.training.loop import Batches, Fit, Progress, Tracker, penalised, probabilities, raise_unless_finite
 
 EPSILON = 1e-8  # AdamW's, as torch's default
+FREE = ("learning_rate", "l2_embedding", "epochs", "patience", "lr_decay", "min_improvement")  # of a TrainingConfig
 
 
 class Stack:
@@ -28,7 +29,7 @@ class Stack:
 
     Args:
         networks: one freshly initialised network a run, all of one shape and on one device.
-        configs: one a run; what they may differ in is learning_rate, epochs, patience, lr_decay and min_improvement.
+        configs: one a run; what they may differ in is FREE.
         generators: one CPU generator a run, which orders its batches.
     """
 
@@ -54,7 +55,11 @@ class Stack:
         self.rates = torch.tensor([config.learning_rate for config in configs], dtype=dtype, device=self.device)
         self.steps = torch.zeros((), dtype=dtype, device=self.device)
         names = {id(weight): name for name, weight in self.network.named_parameters()}
-        self.penalties = {names[id(weight)]: value for weight, value in penalised(self.network, self.config)}
+        own = [{names[id(weight)]: value for weight, value in penalised(self.network, each)} for each in configs]
+        self.penalties = {  # a coefficient a run
+            name: torch.tensor([each.get(name, 0.0) for each in own], dtype=dtype, device=self.device)
+            for name in dict.fromkeys(name for each in own for name in each)
+        }
         self.graph: torch.cuda.CUDAGraph | None = None
 
     def __len__(self) -> int:
@@ -123,8 +128,9 @@ class Stack:
     def descend(self, gradients: dict[str, Tensor]) -> None:
         """Add the penalties, clip each run's gradient, and take AdamW's step with each run's learning rate."""
         config = self.config
-        for name, coefficient in self.penalties.items():
-            gradients[name] = gradients[name] + 2 * coefficient * self.weights[name]
+        for name, coefficients in self.penalties.items():
+            weight = self.weights[name]
+            gradients[name] = gradients[name] + 2 * along(coefficients, weight) * weight
         if config.grad_clip:
             norm = (
                 torch.stack([g.flatten(start_dim=1).square().sum(dim=1) for g in gradients.values()]).sum(dim=0).sqrt()
@@ -155,6 +161,7 @@ class Stack:
         self.weights = {name: w.detach()[index].requires_grad_() for name, w in self.weights.items()}
         self.buffers = {name: value[index] for name, value in self.buffers.items()}
         self.moments = {name: (one[index], two[index]) for name, (one, two) in self.moments.items()}
+        self.penalties = {name: coefficients[index] for name, coefficients in self.penalties.items()}
         self.rates, self.generators = self.rates[index], [self.generators[n] for n in numbers]
         self.graph = None
 

@@ -41,7 +41,7 @@ from ctrnb.training.config import (
 )
 from ctrnb.training.device import device_name, peak_memory_mb, pick_device, pick_precision
 from ctrnb.training.loop import Batches, Fit, Progress, Trainer, fit, predict
-from ctrnb.training.stack import Stack, fit_stack
+from ctrnb.training.stack import FREE, Stack, fit_stack
 from ctrnb.training.store import RunResult, RunStore
 
 
@@ -93,7 +93,7 @@ def train_many(
     seeds: Sequence[int],
     runs: RunStore | Path | None = None,
     device: str = "cpu",
-    overrides: Mapping[str, Any] | None = None,
+    overrides: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
     base_overrides: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
     stacked: Literal["auto", "yes", "no"] = "auto",
@@ -101,44 +101,61 @@ def train_many(
     """Train one model in one tier with several seeds, as :func:`train` does with one; return a run a seed, in order.
 
     Args:
+        overrides: as of :func:`train`, for all runs or, in a sequence, for each seed its own.
         stacked: whether runs not yet finished are trained as one (:mod:`ctrnb.training.stack`) or one after the other.
             ``auto`` stacks on a GPU: a CPU is busy with one run already. Results agree up to rounding. Runs with
-            ``embedding_update="rows"`` or ``restarts`` are never stacked.
+            ``embedding_update="rows"`` or ``restarts`` are never stacked, nor those that differ in more than their seeds
+            and what ``ctrnb.training.stack.FREE`` names.
+
+    Raises:
+        ConfigError: as :func:`train`; or other than one ``overrides`` a seed; or ``stacked="yes"`` for runs that cannot
+            be.
     """
     store = runs if isinstance(runs, RunStore) else RunStore(runs)
-    overrides, base_overrides = dict(overrides or {}), dict(base_overrides or {})
+    base_overrides = dict(base_overrides or {})
+    own_overrides = [dict(each) for each in one_a_seed(overrides or {}, len(seeds))]
     place = pick_device(device)
-    own = settings(model, "ft" if tier == "control" else tier, overrides)
+    own = [settings(model, "ft" if tier == "control" else tier, each) for each in own_overrides]
     starts: Sequence[RunResult | None] = [None] * len(seeds)
     budgets: Sequence[RunResult | None] = starts
     if tier in ("ft", "control"):
         options: dict[str, Any] = {
             "seeds": seeds, "runs": store, "device": device, "progress": progress, "stacked": stacked
         }  # fmt: skip
-        inherited = {key: value for key, value in overrides.items() if shared_with_base(key)}
-        starts = train_many(encoded, model, "base", overrides={**inherited, **base_overrides}, **options)
+        inherited = [{key: value for key, value in each.items() if shared_with_base(key)} for each in own_overrides]
+        starts = train_many(encoded, model, "base", overrides=[each | base_overrides for each in inherited], **options)
         if tier == "control":
-            budgets = train_many(encoded, model, "ft", overrides=overrides, base_overrides=base_overrides, **options)
-    if own[2].batch_size == 0:
-        size = automatic_batch_size(len(encoded.rows("train")))
-        own = (own[0], own[1], replace(own[2], batch_size=size))
+            budgets = train_many(
+                encoded, model, "ft", overrides=own_overrides, base_overrides=base_overrides, **options
+            )
+    size = automatic_batch_size(len(encoded.rows("train")))
     jobs = [
-        Job.of(Specification(encoded.name, encoded.fingerprint, model, tier, seed, *own), start, budget)
-        for seed, start, budget in zip(seeds, starts, budgets, strict=True)
-    ]
-    found = {job.specification.run_id: store.find(job.specification.run_id) for job in jobs}
-    waiting = [job for job in jobs if found[job.specification.run_id] is None]
-    stackable = own[2].embedding_update == "dense" and not own[2].restarts
-    if stacked == "yes" and not stackable:
-        raise ConfigError(
-            "stacked='yes' does not go with training.embedding_update='rows' or training.restarts: use 'auto' or 'no'."
+        Job.of(
+            Specification(encoded.name, encoded.fingerprint, model, tier, seed, config, encoder, training.sized(size)),
+            start, budget,
         )
-    together = stacked == "yes" or (stacked == "auto" and stackable and place.type == "cuda" and len(waiting) > 1)
+        for seed, (config, encoder, training), start, budget in zip(seeds, own, starts, budgets, strict=True)
+    ]  # fmt: skip
+    found = {job.specification.run_id: store.find(job.specification.run_id) for job in jobs}
+    waiting = list({job.specification.run_id: job for job in jobs if found[job.specification.run_id] is None}.values())
+    hindrance = against_stacking(waiting)
+    if stacked == "yes" and hindrance:
+        raise ConfigError(f"stacked='yes' does not go with {hindrance}: use 'auto' or 'no'.")
+    together = stacked == "yes" or (stacked == "auto" and not hindrance and place.type == "cuda" and len(waiting) > 1)
     for batch in [waiting] if together and waiting else [[job] for job in waiting]:
         for result in run(encoded, batch, place, progress, together):
             store.save(result)
             found[result.row["run_id"]] = result
     return [found[job.specification.run_id] for job in jobs]  # type: ignore[misc]
+
+
+def one_a_seed(overrides: Mapping[str, Any] | Sequence[Mapping[str, Any]], seeds: int) -> Sequence[Mapping[str, Any]]:
+    """Return overrides for each of ``seeds`` seeds."""
+    if isinstance(overrides, Mapping):
+        return [overrides] * seeds
+    if len(overrides) != seeds:
+        raise ConfigError(f"there are {len(overrides)} overrides for {seeds} seeds: give one for all, or one a seed.")
+    return overrides
 
 
 @dataclass(frozen=True)
@@ -155,6 +172,19 @@ class Job:
         parent, training = budget or start, specification.training
         specification = replace(specification, parent=parent.row["run_id"] if parent else None)
         return cls(specification, start, for_budget(training, budget.row["epochs"]) if budget else training)
+
+
+def against_stacking(jobs: Sequence[Job]) -> str:
+    """Return which settings keep jobs from being trained as one; empty where none does."""
+    own = [job.specification.training for job in jobs]
+    if any(each.embedding_update != "dense" or each.restarts for each in own):
+        return "training.embedding_update='rows' or training.restarts"
+    free = {name: getattr(own[0], name) for name in FREE} if own else {}
+    shapes = [(job.specification.encoder, job.specification.model_config, replace(each, **free))
+              for job, each in zip(jobs, own, strict=True)]  # fmt: skip
+    if any(shape != shapes[0] for shape in shapes):
+        return f"runs that differ in more than their seeds and training's {', '.join(FREE)}"
+    return ""
 
 
 def run(

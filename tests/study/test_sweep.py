@@ -143,6 +143,33 @@ def test_a_failed_training_is_reported_and_the_rest_goes_on(own: Path, capsys) -
     assert "failed: as asked" in capsys.readouterr().err
 
 
+def test_seeds_trained_as_one_give_the_ledger_of_seeds_trained_alone(own: Path) -> None:
+    """Candidates that differ in their rate are trained as one too, those of other widths are not."""
+    path = own / "study.toml"
+    path.write_text(path.read_text().replace("seeds = [0, 1]", "seeds = [0, 1, 2]"))
+    outcome = sweep(own, runs="stacked", stacked=2)
+    assert outcome["complete"] and sweep(own)["complete"]
+    together, alone = ledger(own, "stacked"), ledger(own)
+    assert together.groupby("tier")["stacked"].max().eq(2).all() and alone["stacked"].eq(1).all()
+    own_identity = together["tier"] != "control"  # the control's holds how long FT ran
+    assert (together["run_id"] == alone["run_id"])[own_identity].all()
+    assert (together["auc"] - alone["auc"]).abs().max() < 2e-3
+    assert sweep(own, runs="stacked")["reused"] == outcome["done"]  # found again, however it is asked for
+
+
+def test_trainings_of_a_stack_that_fails_are_tried_alone(own: Path) -> None:
+    path = own / "study.toml"
+    path.write_text(path.read_text().replace("epochs = 1", "epochs = 1, restarts = 1"))  # not to be stacked
+    assert sweep(own, stacked=2)["complete"]
+    assert ledger(own)["stacked"].eq(1).all()
+
+
+def test_a_budget_of_trainings_cuts_a_stack(own: Path) -> None:
+    path = own / "study.toml"
+    path.write_text(path.read_text() + "\n[budget]\ntrainings = 3\n")
+    assert sweep(own, stacked=2)["done"] == 3
+
+
 def test_the_command_ends_in_1_where_a_training_failed_and_2_where_nothing_could_start(own: Path, monkeypatch) -> None:
     monkeypatch.setattr(engines, "start", lambda *a, **k: Failing("ts"))
     arguments = ["sweep", str(own / "study.toml"), "--runs", str(own / "runs"), "--device", "cpu", "--json"]
@@ -210,14 +237,14 @@ def test_a_worker_that_dies_takes_only_its_own_training(own: Path) -> None:
     try:
         state = Sweep(read_study(own / "study.toml"), RunStore(None), device="cpu")
         step = state.open_steps()[0]
-        good = state.job(step, 1)
+        good = state.job([step], 1)
         engine.submit(1, Job(Fatal(), {}, {}, "cpu", 1))
         engine.submit(2, good)
         outcomes = {}
         while len(outcomes) < 2:
             outcomes |= dict(engine.wait(timeout=1))
         assert isinstance(outcomes[1], Failure) and outcomes[1].lost and "exit code 7" in outcomes[1].reason
-        assert "run.json" in outcomes[2]
+        assert "run.json" in outcomes[2][0]
     finally:
         engine.close()
 

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from ctrnb.errors import ConfigError
 from ctrnb.models import MODELS
 from ctrnb.training import RunStore, train, train_many
 from ctrnb.training.config import Specification, settings
@@ -21,21 +22,29 @@ def networks_of(small, model: str, tier: str, seeds: list[int]):
     return found, own[2], [torch.Generator().manual_seed(seed) for seed in seeds]
 
 
+on_gpu = pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no GPU here"))
+
+
+@pytest.mark.parametrize("device", ["cpu", on_gpu])
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("tier", ["base", "ts"])
-def test_a_stacked_epoch_equals_each_run_alone(small, model: str, tier: str) -> None:
-    """In float64, where rounding stays far below what a wrong step would do. Dropout is included: masks come from a key."""
+def test_a_stacked_epoch_equals_each_run_alone(small, model: str, tier: str, device: str) -> None:
+    """In float64, where rounding stays far below what a wrong step would do. Dropout is included: masks come from a key.
+
+    On a GPU, where a step is a replayed graph, as on a CPU: the runs alone are trained on the CPU.
+    """
     seeds = [3, 4, 5]
     networks, config, generators = networks_of(small, model, tier, seeds)
+    networks = [network.to(device) for network in networks]
     stack = Stack(networks, small, [config] * 3, precision="fp32", generators=generators)
     together = stack.epoch()
     alone, config, generators = networks_of(small, model, tier, seeds)
     for place, (network, generator) in enumerate(zip(alone, generators, strict=True)):
         losses = Trainer(network, small, config, precision="fp32", generator=generator).epoch()
-        assert torch.allclose(together[place], losses, atol=1e-6)
+        assert torch.allclose(together[place].cpu(), losses, atol=1e-6)
         for name, weight in network.named_parameters():
             if weight.numel():
-                assert torch.allclose(stack.weights[name][place], weight, atol=1e-6), name
+                assert torch.allclose(stack.weights[name][place].cpu(), weight, atol=1e-6), name
 
 
 @pytest.mark.parametrize("tier", ["base", "ft", "control"])
@@ -47,6 +56,27 @@ def test_runs_trained_together_equal_runs_trained_alone(small, tier: str) -> Non
         assert result.row["run_id"] == alone.row["run_id"] or tier == "control"
         assert result.row["epochs"] == alone.row["epochs"] and result.row["stacked"] == 2
         assert np.allclose(result.predictions(), alone.predictions(), atol=2e-3)
+
+
+def test_runs_of_other_rates_and_penalties_trained_together_equal_runs_trained_alone(small) -> None:
+    own = [
+        FAST | {"training.learning_rate": rate, "training.l2_embedding": l2} for rate, l2 in ((1e-3, 0.0), (3e-3, 0.1))
+    ]
+    together = train_many(small, "dcnv2", "ft", seeds=[1, 1], overrides=own, base_overrides=FAST, stacked="yes")
+    for overrides, result in zip(own, together, strict=True):
+        alone = train(small, "dcnv2", "ft", seed=1, overrides=overrides, base_overrides=FAST)
+        assert result.row["run_id"] == alone.row["run_id"]
+        assert np.allclose(result.predictions(), alone.predictions(), atol=2e-3)
+    assert not np.allclose(together[0].predictions(), together[1].predictions(), atol=1e-2)
+
+
+def test_runs_of_other_shapes_are_not_trained_together(small) -> None:
+    own = [FAST | {"model.hidden": [width]} for width in (8, 16)]
+    with pytest.raises(ConfigError, match="differ in more than their seeds"):
+        train_many(small, "dcnv2", "base", seeds=[0, 0], overrides=own, stacked="yes")
+    assert len(train_many(small, "dcnv2", "base", seeds=[0, 0], overrides=own)) == 2
+    with pytest.raises(ConfigError, match="2 overrides for 1 seeds"):
+        train_many(small, "dcnv2", "base", seeds=[0], overrides=own)
 
 
 def test_a_run_that_stalls_leaves_the_others_going(small) -> None:
