@@ -59,7 +59,7 @@ class Dropout(nn.Module):
         count = shape.numel()
         words = random_words(self.key, -(-count // 4))
         self.key.add_(STEP)
-        return (words.view(torch.int16)[:count] >= self.dropped - DROPOUT_RANGE // 2).view(shape)
+        return (quarters(words)[:count] >= self.dropped - DROPOUT_RANGE // 2).view(shape)
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.probability == 0:
@@ -84,6 +84,13 @@ def random_words(key: Tensor, count: int) -> Tensor:
     for shift, multiplier in ((30, MULTIPLIER_1), (27, MULTIPLIER_2)):
         word = word.bitwise_xor_(shifted(word, shift)).mul_(multiplier)
     return word.bitwise_xor_(shifted(word, 31))
+
+
+def quarters(words: Tensor) -> Tensor:
+    """Return the 16-bit quarters of int64 words, the lowest of each first, int16 (4 words,)."""
+    if not stacked(words):
+        return words.view(torch.int16)
+    return torch.stack([words >> bits for bits in (0, 16, 32, 48)], dim=-1).to(torch.int16).flatten()  # vmap: no views
 
 
 def shifted(word: Tensor, bits: int) -> Tensor:

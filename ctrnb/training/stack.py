@@ -21,11 +21,12 @@ from ctrnb.training.config import TrainingConfig
 from ctrnb.training.loop import Batches, Fit, Progress, Tracker, penalised, probabilities, raise_unless_finite
 
 EPSILON = 1e-8  # AdamW's, as torch's default
+LINE = 32  # weights start at multiples of it, as products on a GPU want them
 FREE = ("learning_rate", "l2_embedding", "epochs", "patience", "lr_decay", "min_improvement")  # of a TrainingConfig
 
 
 class Stack:
-    """Runs in progress: stacked weights, AdamW's moments, the training part, one batch of each run a step.
+    """Runs in progress: the weights (run, weight), AdamW's moments, the training part, one batch of each run a step.
 
     Args:
         networks: one freshly initialised network a run, all of one shape and on one device.
@@ -41,29 +42,34 @@ class Stack:
         self.generators = list(generators)
         self.device = next(self.network.parameters()).device
         self.train = Batches(encoded, "train", self.device)
-        self.weights = {
-            name: torch.stack([dict(each.named_parameters())[name].detach() for each in networks]).requires_grad_()
-            for name, weight in self.network.named_parameters()
-            if weight.numel()
-        }
+        self.shapes = {name: weight.shape for name, weight in self.network.named_parameters() if weight.numel()}
+        self.flat = torch.cat([end_to_end([w.detach()[None] for w in own(each)]) for each in networks])
         self.buffers = {  # of the rating functions: dropout keys and running statistics; the rest is shared
             f"model.{name}": torch.stack([dict(each.model.named_buffers())[name] for each in networks])
             for name, _ in self.network.model.named_buffers()
         }
-        self.moments = {name: (torch.zeros_like(w), torch.zeros_like(w)) for name, w in self.weights.items()}
-        dtype = next(self.network.parameters()).dtype
+        self.first, self.second = torch.zeros_like(self.flat), torch.zeros_like(self.flat)
+        dtype = self.flat.dtype
         self.rates = torch.tensor([config.learning_rate for config in configs], dtype=dtype, device=self.device)
         self.steps = torch.zeros((), dtype=dtype, device=self.device)
-        names = {id(weight): name for name, weight in self.network.named_parameters()}
-        own = [{names[id(weight)]: value for weight, value in penalised(self.network, each)} for each in configs]
-        self.penalties = {  # a coefficient a run
-            name: torch.tensor([each.get(name, 0.0) for each in own], dtype=dtype, device=self.device)
-            for name in dict.fromkeys(name for each in own for name in each)
-        }
+        self.penalties = torch.stack([self.penalties_of(config) for config in configs])
         self.graph: torch.cuda.CUDAGraph | None = None
 
     def __len__(self) -> int:
         return len(self.rates)
+
+    def penalties_of(self, config: TrainingConfig) -> Tensor:
+        """Return each weight's coefficient in the gradient of Equation 3's penalties, (weight,)."""
+        coefficients = {id(weight): 2 * value for weight, value in penalised(self.network, config)}
+        return end_to_end([torch.full_like(w, coefficients.get(id(w), 0.0))[None] for w in own(self.network)])[0]
+
+    def unflattened(self, flat: Tensor) -> dict[str, Tensor]:
+        """Return views of a (..., weight) tensor as the network's weights, by name."""
+        found, start = {}, 0
+        for name, shape in self.shapes.items():
+            found[name] = flat.narrow(-1, start, shape.numel()).unflatten(-1, shape)
+            start += shape.numel() + -shape.numel() % LINE
+        return found
 
     def epoch(self) -> Tensor:
         """Take one step a batch, each run in its own random order; return losses (run, step)."""
@@ -89,9 +95,8 @@ class Stack:
 
     def capture(self) -> None:
         """Capture one step; the warm-up that capturing needs is undone, so that it counts for nothing."""
-        tensors = [*self.weights.values(), *self.buffers.values(), self.steps]
-        tensors += [moment for pair in self.moments.values() for moment in pair]
-        before = [tensor.detach().clone() for tensor in tensors]
+        tensors = [self.flat, self.first, self.second, self.steps, *self.buffers.values()]
+        before = [tensor.clone() for tensor in tensors]
         side = torch.cuda.Stream()
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
@@ -101,74 +106,76 @@ class Stack:
         self.graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self.graph):
             self.graph_loss = self.step(self.graph_rows)
-        with torch.no_grad():
-            for tensor, value in zip(tensors, before, strict=True):
-                tensor.copy_(value)
+        for tensor, value in zip(tensors, before, strict=True):
+            tensor.copy_(value)
 
     def step(self, rows: Tensor) -> Tensor:
         """Take one step of every run on its training interactions ``rows`` (run, batch); return losses (run,)."""
         user, item, label = self.train.user[rows], self.train.item[rows], self.train.label[rows]
-        logits = self.logits(user, item)
+        weights = {name: weight.requires_grad_() for name, weight in self.unflattened(self.flat.detach()).items()}
+        logits = self.logits(weights, user, item)
         losses = nn.functional.binary_cross_entropy_with_logits(logits, label.to(logits.dtype), reduction="none")
         loss = losses.mean(dim=1)
-        gradients = torch.autograd.grad(loss.sum(), list(self.weights.values()), allow_unused=True)
-        self.descend({name: g for name, g in zip(self.weights, gradients, strict=True) if g is not None})
+        gradients = torch.autograd.grad(loss.sum(), list(weights.values()), materialize_grads=True)
+        self.descend(end_to_end(gradients))
         return loss.detach()
 
-    def logits(self, user: Tensor, item: Tensor) -> Tensor:
+    def logits(self, weights: dict[str, Tensor], user: Tensor, item: Tensor) -> Tensor:
         """Return logits (run, batch) of row numbers (run, batch)."""
-        nodes = self.network.ids.nodes_of(self.weights["ids.table"])
+        nodes = self.network.ids.nodes_of(weights["ids.table"])
 
         def one(weights: dict[str, Tensor], buffers: dict[str, Tensor], *inputs: Tensor) -> Tensor:
             return functional_call(self.network, (weights, buffers), inputs, {"bf16": self.precision == "bf16"})
 
-        return vmap(one, randomness="error")(self.weights, self.buffers, user, item, nodes)
+        return vmap(one, randomness="error")(weights, self.buffers, user, item, nodes)
 
-    @torch.no_grad()
-    def descend(self, gradients: dict[str, Tensor]) -> None:
-        """Add the penalties, clip each run's gradient, and take AdamW's step with each run's learning rate."""
-        config = self.config
-        for name, coefficients in self.penalties.items():
-            weight = self.weights[name]
-            gradients[name] = gradients[name] + 2 * along(coefficients, weight) * weight
+    def descend(self, gradient: Tensor) -> None:
+        """Add the penalties, clip each run's gradient (run, weight), and take AdamW's step with each run's rate.
+
+        All weights of a run lie end to end: a GPU would take longer to launch a kernel a weight than to run it.
+        """
+        config, rates = self.config, self.rates[:, None]
+        gradient.addcmul_(self.penalties, self.flat)
         if config.grad_clip:
-            norm = (
-                torch.stack([g.flatten(start_dim=1).square().sum(dim=1) for g in gradients.values()]).sum(dim=0).sqrt()
-            )
-            share = (config.grad_clip / (norm + 1e-6)).clamp(max=1.0)
-            gradients = {name: g * along(share, g) for name, g in gradients.items()}
+            norm = gradient.square().sum(dim=1, keepdim=True).sqrt()
+            gradient.mul_((config.grad_clip / (norm + 1e-6)).clamp(max=1.0))
         self.steps += 1
         first_correction = 1 - config.beta1**self.steps
         second_correction = (1 - config.beta2**self.steps).sqrt()
-        for name, gradient in gradients.items():
-            weight, (first, second) = self.weights[name], self.moments[name]
-            first.lerp_(gradient, 1 - config.beta1)
-            second.mul_(config.beta2).addcmul_(gradient, gradient, value=1 - config.beta2)
-            if config.weight_decay:
-                weight.mul_(1 - along(self.rates, weight) * config.weight_decay)
-            update = first / (second.sqrt() / second_correction + EPSILON)
-            weight.sub_(along(self.rates / first_correction, weight) * update)
+        self.first.lerp_(gradient, 1 - config.beta1)
+        self.second.mul_(config.beta2).addcmul_(gradient, gradient, value=1 - config.beta2)
+        if config.weight_decay:
+            self.flat.mul_(1 - rates * config.weight_decay)
+        update = self.first / (self.second.sqrt() / second_correction + EPSILON)
+        self.flat.sub_(rates / first_correction * update)
 
     def run(self, number: int) -> CTRNetwork:
         """Return the shared network with one run's weights in it: valid until the next call."""
-        state = {name: value[number].detach() for name, value in (self.weights | self.buffers).items()}
+        buffers = {name: value[number] for name, value in self.buffers.items()}
+        state = self.unflattened(self.flat[number]) | buffers
         self.network.load_state_dict(state, strict=False)
         return self.network
 
     def keep(self, numbers: Sequence[int]) -> None:
         """Go on with these runs alone."""
         index = torch.tensor(numbers, device=self.device)
-        self.weights = {name: w.detach()[index].requires_grad_() for name, w in self.weights.items()}
+        self.flat, self.first, self.second = self.flat[index], self.first[index], self.second[index]
         self.buffers = {name: value[index] for name, value in self.buffers.items()}
-        self.moments = {name: (one[index], two[index]) for name, (one, two) in self.moments.items()}
-        self.penalties = {name: coefficients[index] for name, coefficients in self.penalties.items()}
+        self.penalties = self.penalties[index]
         self.rates, self.generators = self.rates[index], [self.generators[n] for n in numbers]
         self.graph = None
 
 
-def along(values: Tensor, like: Tensor) -> Tensor:
-    """Return one value a run shaped to multiply a stacked tensor."""
-    return values.view(-1, *[1] * (like.dim() - 1))
+def own(network: CTRNetwork) -> list[nn.Parameter]:
+    """Return a network's weights, less those of fields that it has not."""
+    return [weight for weight in network.parameters() if weight.numel()]
+
+
+def end_to_end(tensors: Sequence[Tensor]) -> Tensor:
+    """Return tensors (run, ...) beside each other, (run, weight), each padded with zeros to whole lines of memory."""
+    flat = [tensor.flatten(start_dim=1) for tensor in tensors]
+    short = [-each.shape[1] % LINE for each in flat]
+    return torch.cat([nn.functional.pad(a, (0, b)) if b else a for a, b in zip(flat, short, strict=True)], dim=1)
 
 
 def fit_stack(
