@@ -4,6 +4,7 @@ import pandas as pd
 
 from ctrnb.advise.advice import COSTS, PAYS, REFERENCES, UNDECIDED, Advice, Decision, Effect, model_name
 from ctrnb.advise.place import nearest, paper_places
+from ctrnb.advise.trial import PENALTIES, Trial
 from ctrnb.analysis.groups import EVERYONE
 from ctrnb.study.progress import duration
 
@@ -72,8 +73,24 @@ def effort(advice: Advice) -> str:
     one = " With one seed the intervals speak of the test users alone: another training may differ more." if trial.seeds == 1 else ""  # fmt: skip
     return (
         f"{model_name(advice)}: {trial.trainings} trainings, {trial.seeds} seed{'s' * (trial.seeds > 1)}, {how}, at most "
-        f"{trial.epochs} epochs, {duration(trial.seconds)} of a budget of {request.minutes:g} min.{one}"
+        f"{trial.epochs} epochs, {duration(trial.seconds)} of a budget of {request.minutes:g} min.{one}{open_penalty(trial)}"
     )
+
+
+def open_penalty(trial: Trial) -> str:
+    """Return a warning where Base might do better with a larger penalty on its embeddings; empty where one was tried.
+
+    FT gains less over a Base that is penalised enough: see the chapter on the tiers.
+    """
+    chosen = trial.chosen.get("base", {}).get("training.l2_embedding")
+    if trial.searched and chosen is not None and chosen < max(PENALTIES):
+        return ""
+    why = (
+        "Base's best penalty on embeddings is the largest tried"
+        if trial.searched
+        else "the penalty on embeddings was not searched"
+    )
+    return f" Beware: {why}, so that a gain may be the penalty's rather than message passing's."
 
 
 def groups_table(advice: Advice) -> pd.DataFrame:

@@ -79,7 +79,7 @@ def decide(cells: pd.DataFrame) -> tuple[str, list[str]]:
     """Return the verdict on a claim and on each of its cells."""
     verdicts = [cell_verdict(row, LEVEL) for row in cells.itertuples()]
     widened = [cell_verdict(row, LEVEL / len(cells)) for row in cells.itertuples()]
-    if NOT_REPRODUCED in widened:
+    if any(one == other == NOT_REPRODUCED for one, other in zip(verdicts, widened, strict=True)):
         return NOT_REPRODUCED, verdicts
     return (REPRODUCED if all(each == REPRODUCED for each in verdicts) else UNDECIDED), verdicts
 
@@ -137,8 +137,15 @@ def said(table: pd.DataFrame, key: str) -> str:
     return "; ".join(parts) or "not measured"
 
 
-def readable(table: pd.DataFrame) -> pd.DataFrame:
-    """Return :func:`claims` to be read."""
+def said_twice(table: pd.DataFrame, closed: pd.DataFrame, key: str) -> str:
+    """Return :func:`said` of all cells and, where it differs, of the closed ones (:mod:`ctrnb.report.tuning`) alone."""
+    whole, part = said(table, key), said(closed, key)
+    return whole if whole == part else f"{whole}; where Base's best penalty is not the largest tried: {part}"
+
+
+def readable(table: pd.DataFrame, closed: pd.DataFrame) -> pd.DataFrame:
+    """Return :func:`claims` to be read, and the verdicts of the closed cells (:mod:`ctrnb.report.tuning`) alone."""
+    alone = {(row.key, row.dataset): f"{row.verdict} ({row.cells})" for row in closed.itertuples()}
     shown = pd.DataFrame(
         {
             "claim": table["claim"],
@@ -153,6 +160,7 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
             "ours Δ%": table["ours_percent"].map("{:+.2f}".format),
             "detectable Δ%": table["detectable_percent"].map("{:.2f}".format),
             "verdict": table["verdict"],
+            "in closed cells": [alone.get((row.key, row.dataset), "none") for row in table.itertuples()],
         }
     )
     return shown.set_index(["claim", "dataset"])

@@ -92,7 +92,11 @@ def measured_arms() -> Iterator[Arm]:
             continue
         of, rows_of = (table["dataset"].map(lambda text: split_variant(str(text))[0]) for table in (changes, rows))
         for dataset, part in changes.groupby(of, sort=False):
-            yield Arm(TITLES[name].format(dataset), part, source_of(rows[rows_of == dataset]), dose)
+            source = source_of(rows[rows_of == dataset])
+            whole = unthinned(str(dataset), part) if name == THINNED else part.iloc[:0]
+            if len(whole):
+                part, source = pd.concat([part, whole], ignore_index=True), f"{source} | {sources(whole)}"
+            yield Arm(TITLES[name].format(dataset), part, source, dose)
     changes = measured_changes(SYNTHETIC, folder)
     if changes is not None:
         yield synthetic_arm(changes, source_of(measured(SYNTHETIC, folder)))
@@ -101,6 +105,21 @@ def measured_arms() -> Iterator[Arm]:
     if len(real) and len(effects_of(real)):
         loosest = real[real["k"] == real.groupby("dataset")["k"].transform("min")]
         yield Arm(TITLES[REAL], loosest, sources(loosest), by=("dataset",))
+
+
+def unthinned(dataset: str, thinned: pd.DataFrame) -> pd.DataFrame:
+    """Return the changes of a dataset as it is, for the cores and models of a thinned arm that lacks them, as thin=1.
+
+    Thinned by nothing it is the same data, so a study of the whole dataset has measured that point already.
+    """
+    keys = ["k", "drop_middle", "model"]
+    whole = all_changes()
+    if whole.empty:
+        return whole
+    there = thinned[thinned["dataset"] == f"{dataset}:thin=1"]
+    wanted = pd.MultiIndex.from_frame(thinned[keys]).difference(pd.MultiIndex.from_frame(there[keys]))
+    rows = whole[(whole["dataset"] == dataset) & pd.MultiIndex.from_frame(whole[keys]).isin(wanted)]
+    return rows.assign(dataset=f"{dataset}:thin=1")
 
 
 def slopes(arm: Arm) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from ctrnb import plots
 from ctrnb.report.experiments import book_root, measured, measured_changes, summarise
+from ctrnb.report.tuning import marked
 
 
 def main() -> None:
@@ -12,9 +13,8 @@ def main() -> None:
     path = book_root() / "book" / "images" / "answer.png"
     path.parent.mkdir(exist_ok=True)
     plots.style()
-    plots.change_by_model(summarise(ledger, measured_changes("ml-1m-k6")), "MovieLens-1M, 6-core").savefig(
-        path, dpi=130
-    )
+    summary = marked(summarise(ledger, measured_changes("ml-1m-k6")), "ml-1m-k6")
+    plots.change_by_model(summary, "MovieLens-1M, 6-core").savefig(path, dpi=130)
     print(path)
 
 

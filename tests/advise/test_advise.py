@@ -84,7 +84,7 @@ def test_the_budget_decides_what_is_searched_and_how_long_trainings_may_be() -> 
     request = Request("synthetic", "dcnv2", minutes=1)
     cost = {"base": 1.0, "ft": 2.0}
     assert planned(request, cost, 2, 1000.0) == (True, 30)
-    assert planned(request, cost, 2, 75.0) == (True, 30)  # (3 + 4 + 2 x 4) x 10 epochs on 2 slots
+    assert planned(request, cost, 2, 80.0) == (True, 30)  # (4 + 4 + 2 x 4) x 10 epochs on 2 slots
     assert planned(request, cost, 2, 74.0) == (False, 18)
     with pytest.raises(ConfigError, match="too small: 2 epochs of Base, control and FT on synthetic need about"):
         planned(request, cost, 2, 7.0)

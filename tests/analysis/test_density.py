@@ -131,6 +131,18 @@ def test_arms_are_those_of_the_ledgers_that_there_are(tmp_path: Path, monkeypatc
     ]
 
 
+def test_a_thinned_arm_takes_the_whole_dataset_from_where_it_was_measured(monkeypatch) -> None:
+    thinned = changes(["ml-1m:thin=0.1", "ml-1m:thin=0.5"], drop_middle=False)
+    whole = changes(["ml-1m", "ml-100k"], drop_middle=False)
+    monkeypatch.setattr("ctrnb.report.density.all_changes", lambda: whole)
+    found = chapter.unthinned("ml-1m", thinned[thinned["model"] == "afn"])
+    assert set(found["dataset"]) == {"ml-1m:thin=1"} and set(found["model"]) == {"afn"} and len(found) == 2
+    there = pd.concat([thinned, changes(["ml-1m:thin=1"], drop_middle=False)])
+    assert chapter.unthinned("ml-1m", there).empty  # measured within the arm itself
+    monkeypatch.setattr("ctrnb.report.density.all_changes", lambda: whole.assign(k=7))
+    assert chapter.unthinned("ml-1m", thinned).empty  # another core is other data
+
+
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
 def test_every_study_of_the_book_can_be_read(path: Path) -> None:
     assert read_study(path).cells

@@ -1,0 +1,91 @@
+"""A cell is open where Base's best penalty is the largest tried; what a wider search changed is read off two ledgers."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ctrnb.report import tuning
+
+CHANGES = {"dataset": "d", "k": 6, "drop_middle": False, "metric": "auc", "seeds": 5}
+
+
+def ledger(chosen: dict[str, float], tried: list[float]) -> pd.DataFrame:
+    """Return a ledger of models in four tiers, each with a search over ``tried`` that chose one penalty a model."""
+    rows = [
+        {
+            "dataset": "d", "k": 6, "drop_middle": False, "model": model.lower(), "model_name": model, "tier": tier,
+            "stage": "final" if penalty == best else "search", "seed": 0, "device": "CPU", "precision": "fp32",
+            "torch": "2+cpu", "overrides": json.dumps({tuning.PENALTY: penalty, "training.epochs": 1}),
+        }
+        for model, best in chosen.items() for tier in ("base", "control", "ft", "ts") for penalty in tried
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def changes(models: list[str], gain: float) -> pd.DataFrame:
+    rows = []
+    for model in models:
+        head = CHANGES | {"model": model.lower(), "model_name": model}
+        rows += [head | {"tier": tier, "reference": "", "mean": 0.8} for tier in ("base", "control", "ft", "ts")]
+        change = {"tier": "ft", "change": gain, "low": gain - 0.001, "high": gain + 0.001}
+        rows += [head | change | {"reference": reference} for reference in ("base", "control")]
+    return pd.DataFrame(rows)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A study searched narrowly (three models) and widely (two of them; the third's rows are the narrow ones)."""
+    narrow = ledger({"A": 1e-4, "B": 1e-4, "C": 1e-4}, [1e-5, 1e-4])
+    wide = pd.concat([ledger({"A": 3e-4, "B": 1e-3}, [1e-4, 3e-4, 1e-3]), narrow[narrow["model_name"] == "C"]])
+    (tmp_path / "tuning").mkdir()
+    for rows, place, gain in ((narrow, tmp_path / "tuning", 0.003), (wide, tmp_path, -0.0002)):
+        rows.to_csv(place / "s.csv", index=False)
+        changes(["A", "B", "C"], gain).to_csv(place / "s-changes.csv", index=False)
+    return tmp_path
+
+
+def test_a_cell_is_open_where_the_largest_penalty_was_best(folder: Path) -> None:
+    assert tuning.open_models("s", folder) == ["B", "C"]
+    table = changes(["A", "B", "C"], 0.0).assign(ledger="s")
+    assert set(tuning.closed(table, folder)["model_name"]) == {"A"}
+    assert set(tuning.closed(table.assign(ledger="other"), folder)["model_name"]) == {"A", "B", "C"}
+    assert tuning.closed(table.iloc[:0], folder).empty
+    assert tuning.caveat("s", folder).startswith("Of B, C Base's best penalty is the largest that was tried (*)")
+    summary = pd.DataFrame({"model_name": ["A", "B"]})
+    assert tuning.marked(summary, "s", folder)["model_name"].tolist() == ["A", "B*"]
+
+
+def test_penalties_are_read_with_what_was_chosen_in_brackets(folder: Path) -> None:
+    shown = tuning.readable_penalties("s", folder)
+    assert shown.loc[(6, "A"), "Base"] == "0.0001, [0.0003], 0.001"
+    assert shown.loc[(6, "C"), "Base"] == "1e-05, [0.0001]*" and shown.loc[(6, "C"), "FT"] == "1e-05, [0.0001]"
+
+
+def test_a_fixed_penalty_is_open_and_an_unnamed_one_is_nothing(tmp_path: Path) -> None:
+    rows = ledger({"A": 1e-4}, [1e-4])
+    rows.to_csv(tmp_path / "s.csv", index=False)
+    assert tuning.open_models("s", tmp_path) == ["A"]
+    rows.assign(overrides="{}").to_csv(tmp_path / "s.csv", index=False)
+    assert tuning.open_models("s", tmp_path) == [] and tuning.caveat("s", tmp_path) == ""
+    assert np.isnan(tuning.penalties("s", tmp_path)["chosen"]).all()
+
+
+def test_what_the_wider_search_changed_is_told_of_models_that_had_it(folder: Path) -> None:
+    table = tuning.search_table("s", folder)
+    assert table.index.tolist() == [("A", "0.0001"), ("A", "0.001"), ("B", "0.0001"), ("B", "0.001")]
+    assert table["FT to Control, points"].tolist()[0].startswith("+0.30")
+    assert "for A, B FT's gain" in tuning.statement("s", folder)
+    assert "+0.30 points with penalties up to 0.0001, -0.02 points with penalties up to 0.001" in tuning.statement(
+        "s", folder
+    )
+    narrow, wide = tuning.sources_of_search("s", folder)
+    assert narrow.startswith("dataset d; k = 6") and wide.startswith("dataset d; k = 6")
+
+
+def test_nothing_measured_is_nothing_said(tmp_path: Path) -> None:
+    assert tuning.statement("s", tmp_path) == tuning.caveat("s", tmp_path) == ""
+    assert tuning.search_table("s", tmp_path).empty and tuning.open_cells(tmp_path).empty
+    assert tuning.sources_of_search("s", tmp_path) == ("not measured", "not measured")
