@@ -408,3 +408,26 @@ def growth(table: pd.DataFrame, title: str) -> Figure:
         each.set_ticks([], minor=True)
     axis.legend(title="what grows")
     return figure
+
+
+def by_penalty(levels: pd.DataFrame, gains: pd.DataFrame, title: str) -> Figure:
+    """Draw test AUC by penalty, a line a tier, and below it FT's gain over the control in points with its interval.
+
+    Args:
+        levels: columns penalty, tier_name, auc.
+        gains: columns penalty, change, low, high (fractions).
+    """
+    figure, (above, below) = plt.subplots(2, 1, figsize=(7, 6.2), sharex=True, height_ratios=[3, 2])
+    sns.lineplot(
+        levels, x="penalty", y="auc", hue="tier_name", style="tier_name", markers=True, dashes=False,
+        hue_order=list(TIER_COLOURS), style_order=list(TIER_COLOURS), palette=TIER_COLOURS, ax=above,
+    )  # fmt: skip
+    above.set(xscale="log", ylabel="test AUC", title=title)
+    above.legend(title="tier")
+    spread = 100 * np.abs(gains[["low", "high"]].to_numpy().T - gains["change"].to_numpy())
+    below.errorbar(gains["penalty"], 100 * gains["change"], yerr=spread, fmt="o-", capsize=3, color=TIER_COLOURS["FT"])
+    below.axhline(0, color="0.3", lw=1)
+    below.set(
+        xlabel="penalty on embeddings, the same for all tiers", ylabel="FT to control, points\n(bar: 95 % interval)"
+    )
+    return figure
