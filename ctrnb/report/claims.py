@@ -140,7 +140,7 @@ def said(table: pd.DataFrame, key: str) -> str:
 def said_twice(table: pd.DataFrame, closed: pd.DataFrame, key: str) -> str:
     """Return :func:`said` of all cells and, where it differs, of the closed ones (:mod:`ctrnb.report.tuning`) alone."""
     whole, part = said(table, key), said(closed, key)
-    return whole if whole == part else f"{whole}; where Base's best penalty is not the largest tried: {part}"
+    return whole if whole == part else f"{whole}; where the penalty was searched far enough: {part}"
 
 
 def readable(table: pd.DataFrame, closed: pd.DataFrame) -> pd.DataFrame:

@@ -1,7 +1,8 @@
 """How far the penalty on embeddings was searched, and what a wider search makes of message passing's gain.
 
-FT penalises the embeddings anew. Where Base's best penalty is the largest that was tried, a larger one may still improve
-it, and a gain of FT may be the penalty's: such a cell is *open*, and claims are decided without it as well. The ledgers
+FT penalises the embeddings anew. Where Base's best penalty is the largest that was tried, or none of FAR was, a larger one
+may still improve it, and a gain of FT may be the penalty's: such a cell is *open*, and claims are decided without it as
+well. FAR is where validation AUC was seen to rise again after a first, smaller optimum. The ledgers
 under ``book/results/tuning`` are those of narrower searches, kept for the comparison; the studies of the same names are
 under ``book/studies/tuning``.
 """
@@ -19,6 +20,7 @@ from ctrnb.study.ledger import TIER_NAMES
 
 PENALTY = "training.l2_embedding"
 PLACE = ["dataset", "k", "drop_middle", "model"]
+FAR = 1e-3  # a penalty that a search has to have tried
 MARK = "*"  # of a model whose cell is open
 NARROW = "tuning"
 
@@ -43,14 +45,19 @@ def penalties(name: str, folder: Path | None = None) -> pd.DataFrame:
     return pd.DataFrame(found, columns=columns)
 
 
+def is_open(chosen: float, tried: tuple[float, ...]) -> bool:
+    """Return whether a search ended too early to tell what a larger penalty gives."""
+    return chosen >= max(tried) or max(tried) < FAR
+
+
 def open_cells(folder: Path | None = None) -> pd.DataFrame:
     """Return, for each ledger and cell that names its penalties, whether it is open: ledger, dataset, k, drop_middle, model,
     model_name, open."""
     parts = []
     for name in ledgers(folder):
         base = penalties(name, folder).query("tier == 'base'").dropna(subset=["chosen"])
-        largest = [max(tried) for tried in base["tried"]]
-        parts.append(base[[*PLACE, "model_name"]].assign(ledger=name, open=base["chosen"] >= largest))
+        found = [is_open(row.chosen, row.tried) for row in base.itertuples()]
+        parts.append(base[[*PLACE, "model_name"]].assign(ledger=name, open=found))
     empty = pd.DataFrame(columns=["ledger", *PLACE, "model_name", "open"])
     return pd.concat([part for part in parts if len(part)] or [empty], ignore_index=True)
 
@@ -80,7 +87,7 @@ def readable_penalties(name: str, folder: Path | None = None) -> pd.DataFrame:
     table = penalties(name, folder).dropna(subset=["chosen"])
     shown = [
         ", ".join(f"[{value:g}]" if value == row.chosen else f"{value:g}" for value in row.tried)
-        + (MARK if row.tier == "base" and row.chosen >= max(row.tried) else "")
+        + (MARK if row.tier == "base" and is_open(row.chosen, row.tried) else "")
         for row in table.itertuples()
     ]
     table = table.assign(shown=shown, tier=table["tier"].map(TIER_NAMES))
@@ -149,6 +156,6 @@ def caveat(name: str, folder: Path | None = None) -> str:
     if not models:
         return ""
     return (
-        f"Of {', '.join(models)} Base's best penalty is the largest that was tried ({MARK}): a gain there may be the penalty's "
-        "rather than message passing's."
+        f"For {', '.join(models)} ({MARK}) the search ended before it had met a penalty too large for Base, or before {FAR:g}: "
+        "a gain there may be the penalty's rather than message passing's."
     )

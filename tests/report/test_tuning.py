@@ -53,9 +53,15 @@ def test_a_cell_is_open_where_the_largest_penalty_was_best(folder: Path) -> None
     assert set(tuning.closed(table, folder)["model_name"]) == {"A"}
     assert set(tuning.closed(table.assign(ledger="other"), folder)["model_name"]) == {"A", "B", "C"}
     assert tuning.closed(table.iloc[:0], folder).empty
-    assert tuning.caveat("s", folder).startswith("Of B, C Base's best penalty is the largest that was tried (*)")
+    assert tuning.caveat("s", folder).startswith("For B, C (*) the search ended before")
     summary = pd.DataFrame({"model_name": ["A", "B"]})
     assert tuning.marked(summary, "s", folder)["model_name"].tolist() == ["A", "B*"]
+
+
+def test_a_search_that_tried_small_penalties_alone_is_open_wherever_its_best_is() -> None:
+    """Validation AUC can fall, and rise again: on a sample of Yelp 1e-5 beats 1e-4, and 3e-3 beats both."""
+    assert tuning.is_open(1e-5, (1e-5, 1e-4)) and not tuning.is_open(1e-5, (1e-5, 1e-4, 1e-3))
+    assert tuning.is_open(1e-3, (1e-4, 1e-3))
 
 
 def test_penalties_are_read_with_what_was_chosen_in_brackets(folder: Path) -> None:

@@ -1,0 +1,141 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from ctrnb.errors import ConfigError, RunError
+from ctrnb.report import penalty
+from ctrnb.study.inprocess import InProcessEngine
+from ctrnb.study.jobs import Failure
+from ctrnb.study.penalties import sweep_penalties
+from ctrnb.training import RunStore
+
+PENALTIES = [1e-2, 1e-5]
+
+
+@pytest.fixture(scope="module")
+def toml(tmp_path_factory) -> str:
+    folder = tmp_path_factory.mktemp("own")
+    lines = [f"u{n % 40},i{n * 7 % 31},{1 + (n * n + n // 7) % 5}" for n in range(1200)]
+    (folder / "r.csv").write_text("user,item,stars\n" + "\n".join(lines))
+    (folder / "own.toml").write_text('[ratings]\npath = "r.csv"\nuser = "user"\nitem = "item"\nrating = "stars"\n')
+    return str(folder / "own.toml")
+
+
+@pytest.fixture(scope="module")
+def measured(toml: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    return sweep(toml, PENALTIES)
+
+
+def sweep(toml: str, penalties: list[float], engine=None, **options) -> tuple[pd.DataFrame, pd.DataFrame]:
+    engine, store = engine or InProcessEngine(threads=1), RunStore(None)
+    options = {"k": 2, "seeds": [0, 1], "epochs": 1, "device": "cpu"} | options
+    return sweep_penalties(toml, "dcnv2", penalties, engine=engine, store=store, **options)
+
+
+def test_every_tier_is_trained_at_every_penalty(measured) -> None:
+    rows, changes = measured
+    assert rows.groupby(["penalty", "tier"]).size().eq(2).all() and len(rows) == 2 * 4 * 2
+    used = rows["overrides"].map(lambda text: json.loads(text)["training.l2_embedding"])
+    assert (used == rows["penalty"]).all()  # FT and the control included
+    strong, weak = (rows.query("tier == 'base' and penalty == @p").sort_values("seed") for p in (1e-2, 1e-5))
+    assert (strong["auc"].to_numpy() != weak["auc"].to_numpy()).all() and set(changes["penalty"]) == set(PENALTIES)
+
+
+@pytest.mark.parametrize("penalties", [[], [1e-3, 1e-3], [-1.0]])
+def test_penalties_that_cannot_be_are_refused(toml: str, penalties: list[float]) -> None:
+    with pytest.raises(ConfigError):
+        sweep(toml, penalties)
+
+
+def test_a_failed_training_is_named(toml: str) -> None:
+    class Failing(InProcessEngine):
+        def wait(self, timeout: float) -> list:
+            return [(self.jobs.popleft()[0], Failure("as asked"))] if self.jobs else []
+
+    with pytest.raises(RunError, match="penalty 1e-05: as asked"):
+        sweep(toml, [1e-5], engine=Failing(threads=1))
+
+
+def table(gain: dict[float, float], valid: dict[float, float]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return rows and changes in which FT's gain over the control and Base's validation AUC are given by penalty."""
+    rows, changes = [], []
+    head = {"dataset": "d", "k": 3, "model": "dcnv2", "model_name": "DCNv2"}
+    for value in gain:
+        for tier in ("base", "control", "ft", "ts"):
+            rows.append(head | {"penalty": value, "tier": tier, "seed": 0, "valid_auc": valid[value], "device": "CPU", "precision": "fp32", "torch": "2+cpu"})  # fmt: skip
+            changes.append(
+                head | {"penalty": value, "tier": tier, "reference": "", "metric": "auc", "mean": 0.8 + value}
+            )
+        change = {"change": gain[value], "low": gain[value] - 0.001, "high": gain[value] + 0.001}
+        changes.append(
+            head | {"penalty": value, "tier": "ft", "reference": "control", "metric": "auc", "mean": 0.8} | change
+        )
+    return pd.DataFrame(rows), pd.DataFrame(changes)
+
+
+def test_the_statement_compares_the_smallest_penalty_with_bases_best() -> None:
+    rows, changes = table({1e-5: 0.004, 1e-3: 0.0, 1e-2: -0.001}, {1e-5: 0.70, 1e-3: 0.72, 1e-2: 0.71})
+    assert penalty.statement(rows, changes) == (
+        "FT gains +0.40 points (+0.30 to +0.50) over the control at a penalty of 1e-05 and +0.00 points (-0.10 to +0.10) "
+        "at 0.001, which validation prefers for Base"
+    )
+    assert penalty.best(rows).to_dict() == dict.fromkeys(("base", "control", "ft", "ts"), 1e-3)
+    edge = table({1e-5: 0.004, 1e-3: 0.0}, {1e-5: 0.70, 1e-3: 0.72})
+    assert penalty.statement(*edge).endswith("prefers for Base, the largest tried")
+    first = table({1e-5: 0.004, 1e-3: 0.0}, {1e-5: 0.72, 1e-3: 0.70})
+    assert penalty.statement(*first).endswith("at 1e-05, the smallest penalty and the best for Base")
+    parts = [("d", *each) for each in ((rows, changes), first)]
+    assert "in 1 of 2 datasets, and beyond chance there in 1" in penalty.falls(parts)
+    assert penalty.falls([]) == "not measured on real ratings yet"
+
+
+def test_tables_put_what_validation_prefers_in_brackets() -> None:
+    rows, changes = table({1e-5: 0.004, 1e-3: 0.0}, {1e-5: 0.70, 1e-3: 0.72})
+    shown = penalty.readable(rows, changes)
+    assert shown["AUC, Base"].tolist() == ["0.8000", "[0.8010]"]
+    assert shown.index.tolist() == ["1e-05", "0.001"] and shown["FT to control, points"].iloc[0].startswith("+0.40")
+    assert penalty.tuned(rows, changes)["penalty"].tolist() == ["0.001"] * 4
+
+
+def test_a_dataset_measured_again_replaces_its_rows_alone(tmp_path, measured) -> None:
+    rows, _ = measured
+    other = rows.assign(dataset="other")
+    pd.concat([rows.assign(auc=0.0), other]).to_csv(tmp_path / "penalty.csv", index=False)
+    joined = penalty.joined(tmp_path, "penalty", rows)
+    assert len(joined) == 2 * len(rows) and (joined["auc"] > 0).all()
+    with pytest.raises(RunError, match="other columns: auc"):
+        penalty.joined(tmp_path, "penalty", rows.drop(columns="auc"))
+
+
+def test_the_command_measures_and_the_chapter_reads_it(toml: str, tmp_path, monkeypatch) -> None:
+    import typer
+
+    monkeypatch.setattr(penalty, "results_folder", lambda folder=None: tmp_path)
+    monkeypatch.setattr("ctrnb.study.local.LocalEngine", lambda workers: InProcessEngine(threads=1))
+    app = typer.Typer()
+    app.command()(penalty.main)
+    arguments = [
+        toml,
+        "--penalty",
+        "1e-4",
+        "--k",
+        "2",
+        "--seeds",
+        "1",
+        "--device",
+        "cpu",
+        "--runs",
+        str(tmp_path / "runs"),
+    ]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    ((title, rows, changes),) = penalty.kept()
+    assert (
+        title == "own, 2-core, DCNv2"
+        and len(rows) == 4
+        and penalty.said(title, rows, changes).startswith("**own, 2-core")
+    )
+    assert np.isfinite(penalty.gains(changes)["change"]).all()
