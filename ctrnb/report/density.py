@@ -4,7 +4,8 @@ The studies of the same names are under ``book/studies/density``. The arm of rea
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from ctrnb.data.variant import split_variant
 from ctrnb.errors import MetricError
 from ctrnb.plots import with_interval
 from ctrnb.report.measured import all_changes, measured, measured_changes, provenance, results_folder, sources
+from ctrnb.report.tuning import PLACE, closed, open_cells
 
 __all__ = [
     "FEWEST",
@@ -49,6 +51,7 @@ class Arm:
     dose: str = "density"
     covariates: tuple[str, ...] = ()
     by: tuple[str, ...] = ("dataset", "k")
+    caveat: str = ""
 
     def effects(self, tier: str = "ft", reference: str = "control") -> pd.DataFrame:
         """Return the arm's effects, a row a dataset (and k): means over models, with the settings of variants as columns.
@@ -69,11 +72,13 @@ class Arm:
             return None
 
     def statement(self) -> str:
-        """Return what FT's gain over the control does with the dose."""
+        """Return what FT's gain over the control does with the dose, and what stands against it."""
         fit, name = self.fit(), self.title[0].upper() + self.title[1:]
-        if fit is None and len(self.effects()):
-            return f"{name}: {len(self.effects())} measured, too few for a line."
-        return statement(name, fit, self.dose, UNITS[self.dose])
+        few = fit is None and len(self.effects())
+        said = (
+            f"{name}: {few} measured, too few for a line." if few else statement(name, fit, self.dose, UNITS[self.dose])
+        )
+        return f"{said} {self.caveat}".strip()
 
 
 def synthetic_arm(changes: pd.DataFrame, source: str, title: str = TITLES[SYNTHETIC]) -> Arm:
@@ -96,15 +101,43 @@ def measured_arms() -> Iterator[Arm]:
             whole = unthinned(str(dataset), part) if name == THINNED else part.iloc[:0]
             if len(whole):
                 part, source = pd.concat([part, whole], ignore_index=True), f"{source} | {sources(whole)}"
-            yield Arm(TITLES[name].format(dataset), part, source, dose)
+            yield Arm(TITLES[name].format(dataset), part, source, dose, caveat=caveat(part, name, folder))
     changes = measured_changes(SYNTHETIC, folder)
     if changes is not None:
-        yield synthetic_arm(changes, source_of(measured(SYNTHETIC, folder)))
+        arm = synthetic_arm(changes, source_of(measured(SYNTHETIC, folder)))
+        yield replace(arm, caveat=caveat(changes, SYNTHETIC, folder))
     real = all_changes()
     real = real[~real.get("drop_middle", pd.Series(False, real.index)).astype(bool)]
     if len(real) and len(effects_of(real)):
-        loosest = real[real["k"] == real.groupby("dataset")["k"].transform("min")]
-        yield Arm(TITLES[REAL], loosest, sources(loosest), by=("dataset",))
+        rows = loosest(real)
+        cells, told = rows[PLACE].drop_duplicates(), closed(rows)[PLACE].drop_duplicates()
+        note = said_open(len(cells) - len(told), len(cells))
+        yield Arm(TITLES[REAL], rows, sources(rows), by=("dataset",), caveat=note)
+
+
+def loosest(changes: pd.DataFrame) -> pd.DataFrame:
+    """Return each dataset at the smallest k at which FT was compared with the control; open cells only where it has no others."""
+    compared = changes.merge(
+        changes[(changes["tier"] == "ft") & (changes["reference"] == "control")][PLACE].drop_duplicates(), on=PLACE
+    )
+    told = closed(compared)
+    rest = compared[~compared["dataset"].isin(told["dataset"])]
+    rows = pd.concat([told, rest], ignore_index=True)
+    return rows[rows["k"] == rows.groupby("dataset")["k"].transform("min")]
+
+
+def caveat(changes: pd.DataFrame, name: str, folder: Path) -> str:
+    """Return :func:`said_open` of the cells that a ledger of this folder has."""
+    cells = open_cells(folder)
+    own = cells[(cells["ledger"] == name) & cells["dataset"].isin(changes["dataset"])]
+    return said_open(int(own["open"].astype(bool).sum()), len(own))
+
+
+def said_open(number: int, of: int) -> str:
+    """Return how many cells are open (:mod:`ctrnb.report.tuning`), in a sentence; empty where none is."""
+    if not number:
+        return ""
+    return f"In {number} of its {of} cells the penalty was not searched far enough to tell message passing from it."
 
 
 def unthinned(dataset: str, thinned: pd.DataFrame) -> pd.DataFrame:

@@ -86,6 +86,7 @@ def test_a_run_that_stalls_leaves_the_others_going(small) -> None:
         "training.batch_size": 256,
         "training.precision": "fp32",
         "training.learning_rate": 0.02,
+        "training.l2_embedding": 1e-5,
         "training.epochs": 12,
     }
     together = train_many(small, "dcnv2", "base", seeds=[0, 1, 2, 3], stacked="yes", overrides=own)
