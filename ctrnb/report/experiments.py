@@ -33,6 +33,7 @@ from ctrnb.report.measured import (  # noqa: F401 (chapters find them here too)
     sources,
 )
 from ctrnb.report.parameters import as_list
+from ctrnb.report.tuning import marked
 from ctrnb.study import command
 from ctrnb.study.inprocess import InProcessEngine
 from ctrnb.study.ledger import TIER_NAMES, flat_row
@@ -148,7 +149,8 @@ def measured_summaries(tier: str) -> Iterator[tuple[str, str, pd.DataFrame]]:
         if rows is None or tier not in set(rows["tier"]):
             continue
         for k, part in rows.groupby("k"):
-            yield f"{', '.join(part['dataset'].unique())}, {k}-core", provenance(part), summarise(part, changes)
+            summary = marked(summarise(part, changes), name)
+            yield f"{', '.join(part['dataset'].unique())}, {k}-core", provenance(part), summary
 
 
 def activity_table(rows: pd.DataFrame) -> pd.DataFrame:

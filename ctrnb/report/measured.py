@@ -160,6 +160,11 @@ def sources(changes: pd.DataFrame, folder: Path | None = None) -> str:
     return " | ".join(f"{name}: {provenance(measured(name, folder))}" for name in names) or "no ledger"
 
 
+def devices(rows: pd.DataFrame) -> str:
+    """Return what rows were measured on, in words."""
+    return "; ".join(name.replace("CPU, 1 threads", "CPU, 1 thread") for name in rows["device"].unique())
+
+
 def provenance(rows: pd.DataFrame) -> str:
     """Return a caption's account of rows: dataset, k, seeds, device, precision, versions and date."""
     seeds = rows["seed"].nunique()
@@ -169,7 +174,7 @@ def provenance(rows: pd.DataFrame) -> str:
         *([f"k = {', '.join(map(str, rows['k'].unique()))}"] if "k" in rows else []),
         f"{seeds} seed{'s' if seeds > 1 else ''}",
         *([f"{splits} splits"] if splits > 1 else []),
-        f"{', '.join(rows['device'].unique())}, {', '.join(rows['precision'].unique())}",
+        f"{devices(rows)}, {', '.join(rows['precision'].unique())}",
         f"torch {', '.join(rows['torch'].unique())}",
         *([f"measured {rows['date'].astype(str).str[:10].max()}"] if "date" in rows else []),
     ]

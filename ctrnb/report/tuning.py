@@ -150,6 +150,23 @@ def statement(name: str, folder: Path | None = None) -> str:
     return f"The search decides much of it: for {', '.join(models)} FT's gain over the control is, on average, {gains}."
 
 
+def gain_over_control(name: str, folder: Path | None = None) -> str:
+    """Return in how many closed models of a ledger FT gains over the control beyond chance, and how much on average."""
+    changes = measured_changes(name, folder)
+    if changes is None:
+        return f"{name} is not measured"
+    told = closed(changes.assign(ledger=name), folder)
+    gains = told[(told["tier"] == "ft") & (told["reference"] == "control") & (told["metric"] == "auc")]
+    where = ", ".join(changes["dataset"].unique())
+    if gains.empty:
+        return f"on {where} no model's penalty was searched far enough to tell"
+    density = f" (density {gains['density_percent'].mean():.2g} %)" if "density_percent" in gains else ""
+    return (
+        f"on {where}{density} in {int((gains['low'] > 0).sum())} of the {len(gains)} models whose penalty was searched far "
+        f"enough to tell, on average by {100 * gains['change'].mean():+.2f} points"
+    )
+
+
 def caveat(name: str, folder: Path | None = None) -> str:
     """Return which models of a ledger are open, in a sentence; empty where none is."""
     models = open_models(name, folder)

@@ -91,7 +91,15 @@ def test_what_the_wider_search_changed_is_told_of_models_that_had_it(folder: Pat
     assert narrow.startswith("dataset d; k = 6") and wide.startswith("dataset d; k = 6")
 
 
+def test_the_gain_over_the_control_is_that_of_closed_models_alone(folder: Path) -> None:
+    assert tuning.gain_over_control("s", folder) == (
+        "on d in 0 of the 1 models whose penalty was searched far enough to tell, on average by -0.02 points"
+    )
+    assert tuning.gain_over_control("s", folder / "tuning") == "on d no model's penalty was searched far enough to tell"
+
+
 def test_nothing_measured_is_nothing_said(tmp_path: Path) -> None:
+    assert tuning.gain_over_control("s", tmp_path) == "s is not measured"
     assert tuning.statement("s", tmp_path) == tuning.caveat("s", tmp_path) == ""
     assert tuning.search_table("s", tmp_path).empty and tuning.open_cells(tmp_path).empty
     assert tuning.sources_of_search("s", tmp_path) == ("not measured", "not measured")
