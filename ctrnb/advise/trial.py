@@ -25,7 +25,7 @@ from ctrnb.training import RunResult, RunStore
 from ctrnb.training.config import settings
 
 TIERS = ("base", "control", "ft")
-PENALTIES = [1e-5, 1e-4, 3e-4, 1e-3]
+PENALTIES = [1e-4, 3e-4, 1e-3, 3e-3, 1e-2]
 TUNING = {"training": {"learning_rate": [3e-4, 1e-3], "l2_embedding": [1e-4, 1e-3]}}
 GRID = {
     "base": {"training": {"l2_embedding": PENALTIES}},

@@ -9,10 +9,10 @@ from typer.testing import CliRunner
 
 from ctrnb.advise import Request, advise_on, try_tiers
 from ctrnb.advise.advice import COSTS, PAYS, UNDECIDED, Effect, decide
-from ctrnb.advise.page import lines
+from ctrnb.advise.page import lines, open_penalty
 from ctrnb.advise.place import nearest, paper_places
 from ctrnb.advise.profile import profile, tail
-from ctrnb.advise.trial import planned
+from ctrnb.advise.trial import PENALTIES, Trial, planned
 from ctrnb.cli import app
 from ctrnb.errors import ConfigError
 from ctrnb.study.inprocess import InProcessEngine
@@ -84,10 +84,20 @@ def test_the_budget_decides_what_is_searched_and_how_long_trainings_may_be() -> 
     request = Request("synthetic", "dcnv2", minutes=1)
     cost = {"base": 1.0, "ft": 2.0}
     assert planned(request, cost, 2, 1000.0) == (True, 30)
-    assert planned(request, cost, 2, 80.0) == (True, 30)  # (4 + 4 + 2 x 4) x 10 epochs on 2 slots
+    assert planned(request, cost, 2, 85.0) == (True, 30)  # (5 + 4 + 2 x 4) x 10 epochs on 2 slots
     assert planned(request, cost, 2, 74.0) == (False, 18)
     with pytest.raises(ConfigError, match="too small: 2 epochs of Base, control and FT on synthetic need about"):
         planned(request, cost, 2, 7.0)
+
+
+def test_a_penalty_that_was_not_searched_far_enough_is_warned_of() -> None:
+    def said(searched: bool, chosen: float | None) -> str:
+        base = {} if chosen is None else {"training.l2_embedding": chosen}
+        return open_penalty(Trial(None, None, {}, searched, 1, {"base": base}, 1, 1.0))
+
+    assert said(True, 1e-3) == ""
+    assert "is the largest tried" in said(True, max(PENALTIES))
+    assert "was not searched" in said(False, None)
 
 
 def test_no_round_starts_that_would_not_end_in_time(shop: Path) -> None:
