@@ -8,7 +8,7 @@ under ``book/studies/tuning``.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -176,3 +176,10 @@ def caveat(name: str, folder: Path | None = None) -> str:
         f"For {', '.join(models)} ({MARK}) the search ended before it had met a penalty too large for Base, or before {FAR:g}: "
         "a gain there may be the penalty's rather than message passing's."
     )
+
+
+def caveats(names: Sequence[str], folder: Path | None = None) -> str:
+    """Return :func:`caveat` for several ledgers in one sentence; empty where no model is open."""
+    found = {name: open_models(name, folder) for name in names}
+    listed = "; ".join(f"{', '.join(models)} ({name})" for name, models in found.items() if models)
+    return f"Not searched far enough to tell message passing from the penalty: {listed}." if listed else ""

@@ -54,6 +54,8 @@ def test_a_cell_is_open_where_the_largest_penalty_was_best(folder: Path) -> None
     assert set(tuning.closed(table.assign(ledger="other"), folder)["model_name"]) == {"A", "B", "C"}
     assert tuning.closed(table.iloc[:0], folder).empty
     assert tuning.caveat("s", folder).startswith("For B, C (*) the search ended before")
+    assert tuning.caveats(["s", "absent"], folder).endswith("from the penalty: B, C (s).")
+    assert tuning.caveats(["absent"], folder) == ""
     summary = pd.DataFrame({"model_name": ["A", "B"]})
     assert tuning.marked(summary, "s", folder)["model_name"].tolist() == ["A", "B*"]
 
