@@ -3,7 +3,7 @@
 The studies of the same names are under ``book/studies/density``. The arm of real datasets takes every other ledger.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,6 +25,7 @@ __all__ = [
     "effects_table",
     "measured_arms",
     "slopes",
+    "summary",
     "synthetic_arm",
     "trend",
 ]
@@ -51,7 +52,8 @@ class Arm:
     dose: str = "density"
     covariates: tuple[str, ...] = ()
     by: tuple[str, ...] = ("dataset", "k")
-    caveat: str = ""
+    open: int = 0  # cells whose penalty was not searched far enough (:mod:`ctrnb.report.tuning`)
+    cells: int = 0
 
     def effects(self, tier: str = "ft", reference: str = "control") -> pd.DataFrame:
         """Return the arm's effects, a row a dataset (and k): means over models, with the settings of variants as columns.
@@ -78,7 +80,7 @@ class Arm:
         said = (
             f"{name}: {few} measured, too few for a line." if few else statement(name, fit, self.dose, UNITS[self.dose])
         )
-        return f"{said} {self.caveat}".strip()
+        return f"{said} {said_open(self.open, self.cells)}".strip()
 
 
 def synthetic_arm(changes: pd.DataFrame, source: str, title: str = TITLES[SYNTHETIC]) -> Arm:
@@ -101,18 +103,30 @@ def measured_arms() -> Iterator[Arm]:
             whole = unthinned(str(dataset), part) if name == THINNED else part.iloc[:0]
             if len(whole):
                 part, source = pd.concat([part, whole], ignore_index=True), f"{source} | {sources(whole)}"
-            yield Arm(TITLES[name].format(dataset), part, source, dose, caveat=caveat(part, name, folder))
+            number, of = counted(part, name, folder)
+            yield Arm(TITLES[name].format(dataset), part, source, dose, open=number, cells=of)
     changes = measured_changes(SYNTHETIC, folder)
     if changes is not None:
         arm = synthetic_arm(changes, source_of(measured(SYNTHETIC, folder)))
-        yield replace(arm, caveat=caveat(changes, SYNTHETIC, folder))
+        number, of = counted(changes, SYNTHETIC, folder)
+        yield replace(arm, open=number, cells=of)
     real = all_changes()
     real = real[~real.get("drop_middle", pd.Series(False, real.index)).astype(bool)]
     if len(real) and len(effects_of(real)):
         rows = loosest(real)
-        cells, told = rows[PLACE].drop_duplicates(), closed(rows)[PLACE].drop_duplicates()
-        note = said_open(len(cells) - len(told), len(cells))
-        yield Arm(TITLES[REAL], rows, sources(rows), by=("dataset",), caveat=note)
+        cells, told = len(rows[PLACE].drop_duplicates()), len(closed(rows)[PLACE].drop_duplicates())
+        yield Arm(TITLES[REAL], rows, sources(rows), by=("dataset",), open=cells - told, cells=cells)
+
+
+def summary(arms: Sequence[Arm]) -> str:
+    """Return what the measured arms say together, in a sentence or two."""
+    if not arms:
+        return "No arm has been measured on real ratings yet."
+    fits = [(arm.fit(), arm.dose) for arm in arms]
+    found = ["has too few points for a trend" if fit is None else trend(fit, dose) for fit, dose in fits]
+    said = ", ".join(f"{each} in {found.count(each)}" for each in dict.fromkeys(found))
+    note = said_open(sum(arm.open for arm in arms), sum(arm.cells for arm in arms))
+    return f"Of {len(arms)} measured arms FT's gain over the control {said}. {note}".strip()
 
 
 def loosest(changes: pd.DataFrame) -> pd.DataFrame:
@@ -126,18 +140,18 @@ def loosest(changes: pd.DataFrame) -> pd.DataFrame:
     return rows[rows["k"] == rows.groupby("dataset")["k"].transform("min")]
 
 
-def caveat(changes: pd.DataFrame, name: str, folder: Path) -> str:
-    """Return :func:`said_open` of the cells that a ledger of this folder has."""
-    cells = open_cells(folder)
-    own = cells[(cells["ledger"] == name) & cells["dataset"].isin(changes["dataset"])]
-    return said_open(int(own["open"].astype(bool).sum()), len(own))
+def counted(changes: pd.DataFrame, name: str, folder: Path) -> tuple[int, int]:
+    """Return how many of an arm's cells are open, and how many there are, in a ledger of this folder."""
+    found = open_cells(folder)
+    own = found[(found["ledger"] == name) & found["dataset"].isin(changes["dataset"])]
+    return int(own["open"].astype(bool).sum()), len(own)
 
 
 def said_open(number: int, of: int) -> str:
-    """Return how many cells are open (:mod:`ctrnb.report.tuning`), in a sentence; empty where none is."""
+    """Return how many cells are open, in a sentence; empty where none is."""
     if not number:
         return ""
-    return f"In {number} of its {of} cells the penalty was not searched far enough to tell message passing from it."
+    return f"In {number} of {of} cells the penalty was not searched far enough to tell message passing from it."
 
 
 def unthinned(dataset: str, thinned: pd.DataFrame) -> pd.DataFrame:

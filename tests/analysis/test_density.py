@@ -131,6 +131,17 @@ def test_arms_are_those_of_the_ledgers_that_there_are(tmp_path: Path, monkeypatc
     ]
 
 
+def test_arms_are_summed_up_by_their_trends_and_open_cells() -> None:
+    few = Arm("x", changes(["a", "b"]), "here", open=1, cells=2)
+    names = [f"synthetic:density={d}" for d in (0.1, 0.2, 0.3, 0.4)]
+    rising = Arm("y", changes(names), "here", cells=4)
+    assert chapter.summary([few, rising]) == (
+        "Of 2 measured arms FT's gain over the control has too few points for a trend in 1, rises in 1. In 1 of 6 cells the penalty was not "
+        "searched far enough to tell message passing from it."
+    )
+    assert chapter.summary([]) == "No arm has been measured on real ratings yet."
+
+
 def test_a_thinned_arm_takes_the_whole_dataset_from_where_it_was_measured(monkeypatch) -> None:
     thinned = changes(["ml-1m:thin=0.1", "ml-1m:thin=0.5"], drop_middle=False)
     whole = changes(["ml-1m", "ml-100k"], drop_middle=False)
