@@ -6,6 +6,7 @@ from ctrnb.advise.advice import COSTS, PAYS, REFERENCES, UNDECIDED, Advice, Deci
 from ctrnb.advise.place import nearest, paper_places
 from ctrnb.advise.trial import PENALTIES, Trial
 from ctrnb.analysis.groups import EVERYONE
+from ctrnb.study.penalties import is_open
 from ctrnb.study.progress import duration
 
 VERBS = {PAYS: "pays", COSTS: "does not pay", UNDECIDED: "is undecided"}
@@ -83,7 +84,7 @@ def open_penalty(trial: Trial) -> str:
     FT gains less over a Base that is penalised enough: see the chapter on the tiers.
     """
     chosen = trial.chosen.get("base", {}).get("training.l2_embedding")
-    if trial.searched and chosen is not None and chosen < max(PENALTIES):
+    if trial.searched and chosen is not None and not is_open(chosen, PENALTIES):
         return ""
     why = (
         "Base's best penalty on embeddings is the largest tried"

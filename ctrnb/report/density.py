@@ -14,8 +14,9 @@ from ctrnb.analysis.density import FEWEST, Fit, dose_response, effects_of, propo
 from ctrnb.data.variant import split_variant
 from ctrnb.errors import MetricError
 from ctrnb.plots import with_interval
+from ctrnb.report.beside import KEYS
 from ctrnb.report.measured import all_changes, measured, measured_changes, provenance, results_folder, sources
-from ctrnb.report.tuning import PLACE, closed, open_cells
+from ctrnb.report.tuning import cells_of, closed
 
 __all__ = [
     "FEWEST",
@@ -92,7 +93,7 @@ def synthetic_arm(changes: pd.DataFrame, source: str, title: str = TITLES[SYNTHE
 
 def measured_arms() -> Iterator[Arm]:
     """Yield the arms that were measured: thinned and cores of each dataset, synthetic, real."""
-    folder = results_folder() / "density"
+    folder, everything = results_folder() / "density", all_changes()
     for name, dose in ((THINNED, "density"), (CORES, "per_user")):
         changes, rows = measured_changes(name, folder), measured(name, folder)
         if changes is None or rows is None:
@@ -100,9 +101,12 @@ def measured_arms() -> Iterator[Arm]:
         of, rows_of = (table["dataset"].map(lambda text: split_variant(str(text))[0]) for table in (changes, rows))
         for dataset, part in changes.groupby(of, sort=False):
             source = source_of(rows[rows_of == dataset])
-            whole = unthinned(str(dataset), part) if name == THINNED else part.iloc[:0]
+            whole = unthinned(str(dataset), part, everything) if name == THINNED else part.iloc[:0]
             if len(whole):
-                part, source = pd.concat([part, whole], ignore_index=True), f"{source} | {sources(whole)}"
+                part, source = (
+                    pd.concat([part, whole], ignore_index=True),
+                    f"{source} | {sources(whole.assign(dataset=dataset))}",
+                )
             number, of = counted(part, name, folder)
             yield Arm(TITLES[name].format(dataset), part, source, dose, open=number, cells=of)
     changes = measured_changes(SYNTHETIC, folder)
@@ -110,11 +114,11 @@ def measured_arms() -> Iterator[Arm]:
         arm = synthetic_arm(changes, source_of(measured(SYNTHETIC, folder)))
         number, of = counted(changes, SYNTHETIC, folder)
         yield replace(arm, open=number, cells=of)
-    real = all_changes()
-    real = real[~real.get("drop_middle", pd.Series(False, real.index)).astype(bool)]
+    dropped = everything.get("drop_middle", pd.Series(False, everything.index)).astype(bool)
+    real = everything[~dropped]
     if len(real) and len(effects_of(real)):
         rows = loosest(real)
-        cells, told = len(rows[PLACE].drop_duplicates()), len(closed(rows)[PLACE].drop_duplicates())
+        cells, told = len(rows[KEYS].drop_duplicates()), len(closed(rows)[KEYS].drop_duplicates())
         yield Arm(TITLES[REAL], rows, sources(rows), by=("dataset",), open=cells - told, cells=cells)
 
 
@@ -132,7 +136,7 @@ def summary(arms: Sequence[Arm]) -> str:
 def loosest(changes: pd.DataFrame) -> pd.DataFrame:
     """Return each dataset at the smallest k at which FT was compared with the control; open cells only where it has no others."""
     compared = changes.merge(
-        changes[(changes["tier"] == "ft") & (changes["reference"] == "control")][PLACE].drop_duplicates(), on=PLACE
+        changes[(changes["tier"] == "ft") & (changes["reference"] == "control")][KEYS].drop_duplicates(), on=KEYS
     )
     told = closed(compared)
     rest = compared[~compared["dataset"].isin(told["dataset"])]
@@ -142,8 +146,8 @@ def loosest(changes: pd.DataFrame) -> pd.DataFrame:
 
 def counted(changes: pd.DataFrame, name: str, folder: Path) -> tuple[int, int]:
     """Return how many of an arm's cells are open, and how many there are, in a ledger of this folder."""
-    found = open_cells(folder)
-    own = found[(found["ledger"] == name) & found["dataset"].isin(changes["dataset"])]
+    found = cells_of(name, folder)
+    own = found[found["dataset"].isin(changes["dataset"])]
     return int(own["open"].astype(bool).sum()), len(own)
 
 
@@ -154,13 +158,12 @@ def said_open(number: int, of: int) -> str:
     return f"In {number} of {of} cells the penalty was not searched far enough to tell message passing from it."
 
 
-def unthinned(dataset: str, thinned: pd.DataFrame) -> pd.DataFrame:
-    """Return the changes of a dataset as it is, for the cores and models of a thinned arm that lacks them, as thin=1.
+def unthinned(dataset: str, thinned: pd.DataFrame, whole: pd.DataFrame) -> pd.DataFrame:
+    """Return, of all measured changes, those of a dataset as it is, for the cores and models of a thinned arm that lacks them, as thin=1.
 
     Thinned by nothing it is the same data, so a study of the whole dataset has measured that point already.
     """
     keys = ["k", "drop_middle", "model"]
-    whole = all_changes()
     if whole.empty:
         return whole
     there = thinned[thinned["dataset"] == f"{dataset}:thin=1"]

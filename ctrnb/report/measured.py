@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ctrnb.errors import ConfigError
+from ctrnb.report.beside import KEYS
 from ctrnb.study.changes import Estimate, over_users_and_seeds, verdict, with_holm
 
 CHANGES = "-changes"
@@ -155,9 +156,15 @@ def by_place(
 
 
 def sources(changes: pd.DataFrame, folder: Path | None = None) -> str:
-    """Return where each ledger in :func:`all_changes` comes from: its name, k, seeds, device, versions and date."""
-    names = [name for name in changes["ledger"].unique() if name in ledgers(folder)]
-    return " | ".join(f"{name}: {provenance(measured(name, folder))}" for name in names) or "no ledger"
+    """Return where changes of :func:`all_changes` come from: each ledger's name, and k, seeds, device, versions and date
+    of those of its trainings that they are about."""
+    there, found = ledgers(folder), []
+    for name in changes["ledger"].unique():
+        rows = measured(name, folder) if name in there else None
+        if rows is not None:
+            cells = changes.loc[changes["ledger"] == name, KEYS].drop_duplicates()
+            found.append(f"{name}: {provenance(rows.merge(cells, on=KEYS))}")
+    return " | ".join(found) or "no ledger"
 
 
 def devices(rows: pd.DataFrame) -> str:

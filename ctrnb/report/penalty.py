@@ -9,7 +9,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import pandas as pd
 import typer
 
@@ -27,6 +26,7 @@ NAME = "penalty"
 PLACE = ["dataset", "k", "model"]
 GAIN = ("ft", "control")
 POINTS = 100
+PENALTIES = [1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2]
 
 
 def run(
@@ -167,7 +167,7 @@ def main(
     from ctrnb.study.progress import Lines
 
     with reported(), closing(LocalEngine(workers)) as engine:
-        values = penalties or list(np.array([1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2]))
+        values = penalties or PENALTIES
         found = sweep_penalties(
             dataset, model, values, k=k, seeds=range(seeds), engine=engine, store=RunStore(runs), device=device,
             observer=Lines(4 * seeds * len(values)),

@@ -2,7 +2,7 @@
 
 FT penalises the embeddings anew. Where Base's best penalty is the largest that was tried, or none of FAR was, a larger one
 may still improve it, and a gain of FT may be the penalty's: such a cell is *open*, and claims are decided without it as
-well. FAR is where validation AUC was seen to rise again after a first, smaller optimum. The ledgers
+well. The ledgers
 under ``book/results/tuning`` are those of narrower searches, kept for the comparison; the studies of the same names are
 under ``book/studies/tuning``.
 """
@@ -15,12 +15,12 @@ import numpy as np
 import pandas as pd
 
 from ctrnb.plots import with_interval
+from ctrnb.report.beside import KEYS
 from ctrnb.report.measured import ledgers, measured, measured_changes, provenance, results_folder
 from ctrnb.study.ledger import TIER_NAMES
+from ctrnb.study.penalties import FAR, is_open
 
 PENALTY = "training.l2_embedding"
-PLACE = ["dataset", "k", "drop_middle", "model"]
-FAR = 1e-3  # a penalty that a search has to have tried
 MARK = "*"  # of a model whose cell is open
 NARROW = "tuning"
 
@@ -31,49 +31,47 @@ def penalties(name: str, folder: Path | None = None) -> pd.DataFrame:
     ``chosen`` and ``tried`` are NaN and empty where neither the study nor its search named one.
     """
     path = results_folder(folder) / f"{name}.csv"
-    columns = [*PLACE, "model_name", "tier", "chosen", "tried"]
+    columns = [*KEYS, "model_name", "tier", "chosen", "tried"]
     rows = pd.read_csv(path) if path.is_file() else pd.DataFrame()
     if "overrides" not in rows or "stage" not in rows:
         return pd.DataFrame(columns=columns)
     rows = rows[rows["stage"] != "support"]
     rows = rows.assign(penalty=[json.loads(text).get(PENALTY, np.nan) for text in rows["overrides"]])
     found = []
-    for place, part in rows.groupby([*PLACE, "model_name", "tier"], sort=False):
+    for place, part in rows.groupby([*KEYS, "model_name", "tier"], sort=False):
         chosen = part.loc[part["stage"] == "final", "penalty"]
         tried = tuple(sorted(part["penalty"].dropna().unique()))
         found.append([*place, chosen.iloc[0] if len(chosen) else np.nan, tried])
     return pd.DataFrame(found, columns=columns)
 
 
-def is_open(chosen: float, tried: tuple[float, ...]) -> bool:
-    """Return whether a search ended too early to tell what a larger penalty gives."""
-    return chosen >= max(tried) or max(tried) < FAR
-
-
 def open_cells(folder: Path | None = None) -> pd.DataFrame:
     """Return, for each ledger and cell that names its penalties, whether it is open: ledger, dataset, k, drop_middle, model,
     model_name, open."""
-    parts = []
-    for name in ledgers(folder):
-        base = penalties(name, folder).query("tier == 'base'").dropna(subset=["chosen"])
-        found = [is_open(row.chosen, row.tried) for row in base.itertuples()]
-        parts.append(base[[*PLACE, "model_name"]].assign(ledger=name, open=found))
-    empty = pd.DataFrame(columns=["ledger", *PLACE, "model_name", "open"])
+    parts = [cells_of(name, folder) for name in ledgers(folder)]
+    empty = pd.DataFrame(columns=["ledger", *KEYS, "model_name", "open"])
     return pd.concat([part for part in parts if len(part)] or [empty], ignore_index=True)
+
+
+def cells_of(name: str, folder: Path | None = None) -> pd.DataFrame:
+    """Return :func:`open_cells` of one ledger."""
+    base = penalties(name, folder).query("tier == 'base'").dropna(subset=["chosen"])
+    found = [is_open(row.chosen, row.tried) for row in base.itertuples()]
+    return base[[*KEYS, "model_name"]].assign(ledger=name, open=found)
 
 
 def closed(changes: pd.DataFrame, folder: Path | None = None) -> pd.DataFrame:
     """Return the changes (of :func:`ctrnb.report.measured.all_changes`) less those of open cells."""
     cells = open_cells(folder)
-    keys = ["ledger", *PLACE]
+    keys = ["ledger", *KEYS]
     bad = pd.MultiIndex.from_frame(cells.loc[cells["open"].astype(bool), keys])
     return changes[~pd.MultiIndex.from_frame(changes[keys]).isin(bad)] if len(changes) else changes
 
 
 def open_models(name: str, folder: Path | None = None) -> list[str]:
     """Return the names of the models of a ledger that are open in any of its cells."""
-    cells = open_cells(folder)
-    return list(dict.fromkeys(cells.loc[(cells["ledger"] == name) & cells["open"].astype(bool), "model_name"]))
+    cells = cells_of(name, folder)
+    return list(dict.fromkeys(cells.loc[cells["open"].astype(bool), "model_name"]))
 
 
 def marked(summary: pd.DataFrame, name: str, folder: Path | None = None) -> pd.DataFrame:

@@ -11,6 +11,13 @@ from ctrnb.study.ledger import tables
 from ctrnb.study.sweep import Engine, Observer, Splits, Sweep
 from ctrnb.training import RunStore
 
+FAR = 1e-3  # a penalty that a search has to have tried: validation AUC can fall before it and rise again
+
+
+def is_open(chosen: float, tried: Sequence[float]) -> bool:
+    """Return whether a search of Base's penalty ended too early to tell what a larger one gives."""
+    return chosen >= max(tried) or max(tried) < FAR
+
 
 def sweep_penalties(
     dataset: str,

@@ -142,16 +142,14 @@ def test_arms_are_summed_up_by_their_trends_and_open_cells() -> None:
     assert chapter.summary([]) == "No arm has been measured on real ratings yet."
 
 
-def test_a_thinned_arm_takes_the_whole_dataset_from_where_it_was_measured(monkeypatch) -> None:
+def test_a_thinned_arm_takes_the_whole_dataset_from_where_it_was_measured() -> None:
     thinned = changes(["ml-1m:thin=0.1", "ml-1m:thin=0.5"], drop_middle=False)
     whole = changes(["ml-1m", "ml-100k"], drop_middle=False)
-    monkeypatch.setattr("ctrnb.report.density.all_changes", lambda: whole)
-    found = chapter.unthinned("ml-1m", thinned[thinned["model"] == "afn"])
+    found = chapter.unthinned("ml-1m", thinned[thinned["model"] == "afn"], whole)
     assert set(found["dataset"]) == {"ml-1m:thin=1"} and set(found["model"]) == {"afn"} and len(found) == 2
     there = pd.concat([thinned, changes(["ml-1m:thin=1"], drop_middle=False)])
-    assert chapter.unthinned("ml-1m", there).empty  # measured within the arm itself
-    monkeypatch.setattr("ctrnb.report.density.all_changes", lambda: whole.assign(k=7))
-    assert chapter.unthinned("ml-1m", thinned).empty  # another core is other data
+    assert chapter.unthinned("ml-1m", there, whole).empty  # measured within the arm itself
+    assert chapter.unthinned("ml-1m", thinned, whole.assign(k=7)).empty  # another core is other data
 
 
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
