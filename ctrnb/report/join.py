@@ -6,6 +6,7 @@ A cell is one model on one curated dataset. Cells that are there already are rep
 adjusted p-values are made again for the joined table.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -39,17 +40,26 @@ def read_cells(path: Path) -> pd.DataFrame:
     return table
 
 
-def joined(kept: pd.DataFrame, part: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of both tables, for a cell of both those of ``part``, by dataset, k, and models in their usual order.
+def replaced(kept: pd.DataFrame, part: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of both tables, for a cell of both those of ``part``.
 
     Raises:
-        RunError: the tables differ in their columns, or one dataset and core in its data.
+        RunError: the tables differ in their columns.
     """
     if set(kept) != set(part):
         odd = sorted(set(kept) ^ set(part))
         raise RunError(f"only one of the two tables has the columns {', '.join(odd)}: measure both by one version.")
     ours = pd.MultiIndex.from_frame(kept[CELL]).isin(pd.MultiIndex.from_frame(part[CELL]))
-    table = pd.concat([kept[~ours], part[list(kept)]], ignore_index=True)
+    return pd.concat([kept[~ours], part[list(kept)]], ignore_index=True)
+
+
+def joined(kept: pd.DataFrame, part: pd.DataFrame) -> pd.DataFrame:
+    """Return :func:`replaced`, by dataset, k, and models in their usual order, its p-values adjusted anew.
+
+    Raises:
+        RunError: the tables differ in their columns, or one dataset and core in its data.
+    """
+    table = replaced(kept, part)
     if "fingerprint" in table:
         for place, rows in table.groupby([*PLACE, "split_seed"]):
             if rows["fingerprint"].nunique() > 1:
@@ -62,6 +72,25 @@ def joined(kept: pd.DataFrame, part: pd.DataFrame) -> pd.DataFrame:
     return with_holm(table.fillna({"reference": ""}))[list(kept)] if ADJUSTED in table else table
 
 
+def put(
+    tables: dict[Path, pd.DataFrame], combine: Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame] = joined
+) -> None:
+    """Write each table to its path, combined with the one that is there; all are combined before one is written.
+
+    Raises:
+        RunError: a table that is there is none, or the two do not fit; nothing is written.
+    """
+    for path, table in tables.items():
+        if path.is_file():
+            try:
+                tables[path] = combine(read_cells(path), table)
+            except RunError as error:
+                raise RunError(f"{path}, with the rows to be put into it: {error}") from None
+    for path, table in tables.items():
+        write_table(table, path)
+        print(f"{path}: {len(table[CELL].drop_duplicates())} cells")
+
+
 def main(
     part: Annotated[Path, typer.Argument(help="A folder of tables, laid out as book/results.")],
 ) -> None:
@@ -72,16 +101,7 @@ def main(
         paths = sorted(path.relative_to(part) for path in part.rglob("*.csv"))
         if not paths:
             raise RunError(f"{part} holds no CSV file. Name the folder that ctrnb sweep --out wrote to.")
-        folder, tables = results_folder(), {path: read_cells(part / path) for path in paths}
-        for path, table in tables.items():  # all are joined before one is written
-            if (folder / path).is_file():
-                try:
-                    tables[path] = joined(read_cells(folder / path), table)
-                except RunError as error:
-                    raise RunError(f"{part / path}: {error}") from None
-        for path, table in tables.items():
-            write_table(table, folder / path)
-            print(f"{folder / path}: {len(table[CELL].drop_duplicates())} cells")
+        put({results_folder() / path: read_cells(part / path) for path in paths})
 
 
 if __name__ == "__main__":

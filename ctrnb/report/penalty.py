@@ -12,18 +12,17 @@ from typing import Annotated
 import pandas as pd
 import typer
 
-from ctrnb.errors import RunError
 from ctrnb.plots import with_interval
 from ctrnb.report.experiments import runs_folder
+from ctrnb.report.join import CELL, put, replaced
 from ctrnb.report.measured import CHANGES, measured, measured_changes, provenance, results_folder
 from ctrnb.report.tuning import NARROW
 from ctrnb.study.inprocess import InProcessEngine
-from ctrnb.study.ledger import TIER_NAMES, write_table
+from ctrnb.study.ledger import TIER_NAMES
 from ctrnb.study.penalties import sweep_penalties
 from ctrnb.training import RunStore
 
 NAME = "penalty"
-PLACE = ["dataset", "k", "model"]
 GAIN = ("ft", "control")
 POINTS = 100
 PENALTIES = [1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2]
@@ -45,8 +44,8 @@ def kept(folder: Path | None = None) -> Iterator[tuple[str, pd.DataFrame, pd.Dat
     rows, changes = measured(NAME, place), measured_changes(NAME, place)
     if rows is None or changes is None:
         return
-    for values, part in rows.groupby(PLACE, sort=False):
-        own = changes[(changes[PLACE] == list(values)).all(axis=1)]
+    for values, part in rows.groupby(CELL, sort=False):
+        own = changes[(changes[CELL] == list(values)).all(axis=1)]
         yield f"{values[0]}, {values[1]}-core, {part['model_name'].iloc[0]}", part, own
 
 
@@ -137,20 +136,6 @@ def falls(parts: Sequence[tuple[str, pd.DataFrame, pd.DataFrame]]) -> str:
     )
 
 
-def joined(place: Path, name: str, table: pd.DataFrame) -> pd.DataFrame:
-    """Return a kept table with the rows of one dataset and model replaced."""
-    path = place / f"{name}.csv"
-    if not path.is_file():
-        return table
-    old = pd.read_csv(path)
-    if set(old) != set(table):
-        raise RunError(
-            f"{path} has other columns: {', '.join(sorted(set(old) ^ set(table)))}. Measure all by one version."
-        )
-    ours = (old[PLACE] == table[PLACE].iloc[0].tolist()).all(axis=1)
-    return pd.concat([old[~ours], table[list(old)]], ignore_index=True)
-
-
 def main(
     dataset: Annotated[str, typer.Argument(help="A dataset's name or TOML.")],
     penalties: Annotated[list[float] | None, typer.Option("--penalty", help="Repeatable.")] = None,
@@ -173,9 +158,10 @@ def main(
             observer=Lines(4 * seeds * len(values)),
         )  # fmt: skip
         place = results_folder() / NARROW
-        for name, table in zip((NAME, f"{NAME}{CHANGES}"), found, strict=True):
-            write_table(joined(place, name, table), place / f"{name}.csv")
-            print(place / f"{name}.csv")
+        put(
+            {place / f"{name}.csv": table for name, table in zip((NAME, f"{NAME}{CHANGES}"), found, strict=True)},
+            replaced,
+        )
 
 
 if __name__ == "__main__":

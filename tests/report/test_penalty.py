@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ctrnb.errors import ConfigError, RunError
-from ctrnb.report import penalty
+from ctrnb.report import join, penalty
 from ctrnb.study.inprocess import InProcessEngine
 from ctrnb.study.jobs import Failure
 from ctrnb.study.penalties import sweep_penalties
@@ -62,7 +62,7 @@ def test_a_failed_training_is_named(toml: str) -> None:
 def table(gain: dict[float, float], valid: dict[float, float]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return rows and changes in which FT's gain over the control and Base's validation AUC are given by penalty."""
     rows, changes = [], []
-    head = {"dataset": "d", "k": 3, "model": "dcnv2", "model_name": "DCNv2"}
+    head = {"dataset": "d", "k": 3, "drop_middle": False, "model": "dcnv2", "model_name": "DCNv2"}
     for value in gain:
         for tier in ("base", "control", "ft", "ts"):
             rows.append(head | {"penalty": value, "tier": tier, "seed": 0, "valid_auc": valid[value], "device": "CPU", "precision": "fp32", "torch": "2+cpu"})  # fmt: skip
@@ -103,11 +103,13 @@ def test_tables_put_what_validation_prefers_in_brackets() -> None:
 def test_a_dataset_measured_again_replaces_its_rows_alone(tmp_path, measured) -> None:
     rows, _ = measured
     other = rows.assign(dataset="other")
-    pd.concat([rows.assign(auc=0.0), other]).to_csv(tmp_path / "penalty.csv", index=False)
-    joined = penalty.joined(tmp_path, "penalty", rows)
-    assert len(joined) == 2 * len(rows) and (joined["auc"] > 0).all()
-    with pytest.raises(RunError, match="other columns: auc"):
-        penalty.joined(tmp_path, "penalty", rows.drop(columns="auc"))
+    path = tmp_path / "penalty.csv"
+    pd.concat([rows.assign(auc=0.0), other]).to_csv(path, index=False)
+    join.put({path: rows}, join.replaced)
+    kept = pd.read_csv(path)
+    assert len(kept) == 2 * len(rows) and (kept["auc"] > 0).all()
+    with pytest.raises(RunError, match="penalty.csv, .* has the columns auc"):
+        join.put({path: rows.drop(columns="auc")}, join.replaced)
 
 
 def test_the_command_measures_and_the_chapter_reads_it(toml: str, tmp_path, monkeypatch) -> None:
