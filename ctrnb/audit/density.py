@@ -232,6 +232,27 @@ def model_dependent(table: int, better: int = 1) -> Decision:
     return Decision(HOLDS if differ else DOES_NOT_HOLD, evidence, "one case suffices", all_cells(frame))
 
 
+def more_model_dependent(table: int, **where: object) -> Decision:
+    """Decide whether changes range more widely over models on Yelp2022 than on ML-1M, at each k of Table 2 or tier of Table 4."""
+    frame, found = select(paper.table(table), **where), changes(table, **where)
+    level = "k" if found.index.get_level_values("tier").nunique() == 1 else "tier"
+    spread = found.groupby(level=["dataset", level]).agg(lambda each: each.max() - each.min())
+    told = ", ".join(f"{dataset} {mean:.2f} %" for dataset, mean in spread.groupby(level="dataset").mean().items())
+    return every(
+        contrast(spread, "dataset", "Yelp2022", "ML-1M"),
+        select(frame, tier=tuple(found.index.unique("tier"))),
+        f"{level}s at which models' changes range more widely on Yelp2022".replace("ks", "k"),
+        unit="percent points",
+        slack=4 * HALF_CHANGE,
+        note=f"mean range: {told}",
+    )
+
+
+@DENSITY.claim("sparse-more-models", "Dense data", "On the sparse dataset the effect depends more on the model.")
+def sparse_more_models() -> Decision:
+    return more_model_dependent(2)
+
+
 @DENSITY.claim("sparse-models", "Dense data", "On the sparse dataset the effect depends on the model.")
 def sparse_models() -> Decision:
     return model_dependent(2)

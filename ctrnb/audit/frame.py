@@ -7,9 +7,10 @@ import pandas as pd
 
 from ctrnb import paper
 from ctrnb.audit.claims import Decision, Section
-from ctrnb.audit.density import effective, generally_benefits, proportional
+from ctrnb.audit.density import effective, proportional
 from ctrnb.audit.effort import (
     condition_3,
+    equation_23,
     greatest_effort_everywhere,
     greatest_gain_everywhere,
 )
@@ -42,14 +43,16 @@ def stable_when_dense(tiers: tuple[str, ...] = ("FT", "TS")) -> Decision:
 
 
 def stable_ft() -> Decision:
-    """Decide whether FT's changes vary less over k than TS's, and on ML-1M less than on Yelp2022."""
+    """Decide whether Yelp2022's changes vary more over k than ML-1M's by more in FT than in TS."""
     spread = changes(3, evaluated="all").groupby(level=["dataset", "model", "tier"]).std(ddof=1)
+    steadier = contrast(spread, "tier", "TS", "FT")
     return every(
-        contrast(spread, "tier", "TS", "FT"),
+        contrast(contrast(spread, "dataset", "Yelp2022", "ML-1M"), "tier", "FT", "TS"),
         select(paper.table(3), tier=("FT", "TS"), evaluated="all"),
-        "datasets and models on which FT's change varies less over k than TS's",
-        unit="%",
-        slack=2 * HALF_CHANGE,
+        "models whose change varies more over k on Yelp2022 than on ML-1M by more in FT than in TS (standard deviation)",
+        unit="percent points",
+        slack=4 * HALF_CHANGE,
+        note=f"FT varies less than TS in {int((steadier > 0).sum())} of {len(steadier)} datasets and models",
     )
 
 
@@ -85,10 +88,17 @@ INTRODUCTION.claim(
     "experiments",
     "Fine-tuning with message passing is more effective than training with it from scratch.",
 )(ft_better)
-INTRODUCTION.claim(
-    "under-served", "MCI", "Users with the lowest initial performance receive the greatest effort, at any activity."
-)(greatest_effort_everywhere)
+INTRODUCTION.claim("under-served", "MCI", "Users with the lowest initial performance receive the greatest effort.")(
+    greatest_effort_everywhere
+)
 INTRODUCTION.claim("conditions", "MCI", "MCI meets its three conditions.")(condition_3)
+
+
+@INTRODUCTION.claim("activity", "MCI", "They receive it whatever their activity.")
+def activity() -> Decision:
+    return unchecked(
+        "the under-served group of each dataset is itself one level of activity; no group of one activity is split by performance."
+    )
 
 
 @INTRODUCTION.claim("demographics", "MCI", "They receive it whatever their demographic profile.")
@@ -103,6 +113,17 @@ def demographics() -> Decision:
 )
 def introduction_lipschitz() -> Decision:
     return by_theory("lipschitz", "a theorem")
+
+
+@INTRODUCTION.claim(
+    "independent",
+    "paragraphs 1 and 2 (also Abstract)",
+    "Models represent users, items and context independently, and what connectivity does is unclear and little explored.",
+)
+def independent() -> Decision:
+    return unchecked(
+        "a survey of other work; at odds with Appendix B, by which GDCNP, one of the Base models, uses connectivity."
+    )
 
 
 @INTRODUCTION.claim(
@@ -145,6 +166,21 @@ def insight() -> Decision:
     return by_theory("lipschitz", "inferred from a bound; no sensitivity of a trained model is reported")
 
 
+@STABILITY.claim("sketch", "Proof sketch", "L is at most the spectral norm of the Jacobian at a point.")
+def sketch() -> Decision:
+    return by_theory("lipschitz", "a step of a proof")
+
+
+@INTEGRATION.claim("simplification", "paragraph 2", "LightGCN's Equation 9 is Equation 4 without sigma and W.")
+def simplification() -> Decision:
+    return by_theory("lipschitz", "mathematics")
+
+
+@INTEGRATION.claim("equation-9", "Equation 9", "A layer sums over v in N_i a term in j.")
+def equation_9() -> Decision:
+    return by_theory("lipschitz", "a formula")
+
+
 @INTEGRATION.claim(
     "lightgcn", "paragraph 2", "LightGCN's linear message passing has proven effective in recommendation."
 )
@@ -167,7 +203,7 @@ def conclusion_lipschitz() -> Decision:
     return by_theory("lipschitz", "a theorem")
 
 
-IMPACT.claim("improves", "first", "Message passing leads to numerical improvements.")(generally_benefits)
+IMPACT.claim("improves", "first", "Message passing leads to numerical improvements.")(effective)
 IMPACT.claim("disparities", "second", "Message passing reduces disparities across user groups.")(
     variance_reduced_everywhere
 )
@@ -196,16 +232,18 @@ def followers() -> Decision:
 
 
 @BASELINES.claim(
-    "efficiency", "DCNV2, FinalMLP", "DCNV2's low-rank crosses improve DCN's efficiency; FinalMLP is highly efficient."
+    "efficiency",
+    "DCNV2, FinalMLP",
+    "DCNV2's low-rank crosses improve DCN's efficiency and interpretability; FinalMLP is highly efficient.",
 )
 def efficiency() -> Decision:
-    return unchecked("no times, parameters or operations are reported.")
+    return unchecked("no times, parameters or operations are reported, and no measure of interpretability.")
 
 
 @BASELINES.claim(
     "effectiveness",
     "AutoInt, EulerNet, AFN",
-    "AutoInt's interactions are more effective; AFN captures low and high orders effectively.",
+    "AutoInt's interactions are more effective; EulerNet learns high orders; AFN captures low and high ones effectively.",
 )
 def effectiveness() -> Decision:
     return unchecked("no ablation of a baseline is reported.")
@@ -239,11 +277,9 @@ def whole_map() -> Decision:
     return by_theory("lipschitz", "a step of a proof")
 
 
-@CONDITIONS.claim("equation-23", "Equation 23", "The difference of two MCI is the logarithm of the stated ratio.")
-def equation_23() -> Decision:
-    return by_theory("mci", "a step of a proof")
-
-
+CONDITIONS.claim("equation-23", "Equation 23", "The difference of two MCI is the logarithm of the stated ratio.")(
+    equation_23
+)
 CONDITIONS.claim("condition-3", "Cases 1 and 2", "At the same change a lower baseline has a larger absolute MCI.")(
     condition_3
 )

@@ -131,12 +131,17 @@ def number(stated: str, value: float, cells: Cells, what: str, *, slack: float =
 def mean_only(stated: str, values: pd.Series, cells: Cells, what: str, *, slack: float, note: str = "") -> Decision:
     """Decide a bound stated for all values: *holds on average only* if just their mean is the stated number."""
     limit = paper.number(stated) + paper.half_unit(stated)
-    within = values <= limit + slack
+    within, printed_within = values <= limit + slack, int((values <= limit).sum())
     average = allowed(stated, values.mean(), slack)
     verdict = HOLDS if within.all() else ON_AVERAGE if average else DOES_NOT_HOLD
-    evidence = f"{what}: mean {places(values.mean())}, largest {places(values.max())}, {int(within.sum())} of {len(values)} within {stated}"
+    evidence = f"{what}: mean {places(values.mean())}, largest {places(values.max())}, {printed_within} of {len(values)} within {stated}"
+    hinging = (
+        f"{int(within.sum()) - printed_within} more within what rounding allows"
+        if within.sum() > printed_within
+        else ""
+    )
     index = values.index if within.all() else values.index[~within]
-    return Decision(verdict, join(evidence, note), "recomputed number", named(cells, index))
+    return Decision(verdict, join(evidence, hinging, note), "recomputed number", named(cells, index))
 
 
 def misprint(wrong: bool, mended: bool, cells: Cells, evidence: str) -> Decision:

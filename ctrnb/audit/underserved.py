@@ -171,17 +171,27 @@ def favour_active() -> Decision:
     )
 
 
-@POLARISATION.claim("bridge", "paragraph 2", "Message passing narrows the gap between users of different activity.")
+@POLARISATION.claim(
+    "echo", "paragraph 1", "Echo chambers reinforce opinions, segregate and polarise, in politics and beyond."
+)
+def echo() -> Decision:
+    return unchecked("cited from other work; nothing of it is measured here.")
+
+
+@POLARISATION.claim("under-represented", "paragraph 2", "Bias can leave less active users under-represented.")
+def under_represented() -> Decision:
+    wide = cells(tier="Base", group=GROUPS).pivot(index=["dataset", "model"], columns="group", values="value")
+    best = ", ".join(f"{dataset} {model} {group}" for (dataset, model), group in wide.idxmax(axis=1).items())
+    return unchecked(f"representation is not measured; the group that Base serves best is: {best}.")
+
+
+@POLARISATION.claim("bridge", "paragraph 2", "Message passing can narrow the gap between users of different activity.")
 def bridge() -> Decision:
     wide = cells(group=GROUPS).pivot(index=["dataset", "k", "model", "tier"], columns="group", values="value")
     gap = (wide.max(axis=1) - wide.min(axis=1)).unstack("tier")
     margin = pd.concat({tier: gap["Base"] - gap[tier] for tier in ("FT", "TS")}, names=["tier"])
-    return every(
-        margin,
-        cells(group=GROUPS),
-        "models and tiers with a smaller gap between best and worst group than Base",
-        unit="percent points",
-        slack=4 * HALF_AUC,
+    return some(
+        margin, cells(group=GROUPS), "models and tiers with a smaller gap between best and worst group than Base"
     )
 
 

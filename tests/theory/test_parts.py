@@ -324,7 +324,10 @@ FAULTS: dict[str, tuple[list[tuple], dict[str, str]]] = {
     "quotients above every bound": (quotient(1 + 1e-6), {"lipschitz.search": "FTT"}),
     "quotients far below every bound": (quotient(0.98), {"lipschitz.search": "TFF"}),
     # LightGCN
-    "everything alike": ([gives(lightgcn_claims, "close", True)], {"lightgcn.equation-9": "FTT"}),
+    "everything alike": ([gives(lightgcn_claims, "close", True)], {"lightgcn.equation-9": "FTT", "lightgcn.simplification": "FTT"}),
+    "an update that is smaller on one edge": (
+        [wrong(lightgcn_claims, "dense_norm", lambda _: 1.9, shaped(1, 1, 1, "update"))], {"lightgcn.simplification": "TTF"},
+    ),
     "a bracket open for read-outs of both signs": (
         [wrong(lightgcn, "whole_map", loose(lower=0.999), lambda graph, a: min(a) < 0)], {"lightgcn.whole": "TTF"},
     ),
@@ -424,6 +427,7 @@ EVIDENCE = {  # numbers by hand
     "lipschitz.whole-insight": [f"2.0000 rises to {3 / 2**0.5:.4f}"],
     "lipschitz.mp-decreases": ["1.4142 with it, 1 without"],
     "lightgcn.equation-9": [f"give {2 * 2 / 2**0.5:.3f} and {2 * 5 / 2**0.5:.3f}"],
+    "lightgcn.simplification": ["on one edge Equation 4 without them has the norm 2, Equation 9 has 1"],
     "lightgcn.degree": [
         "the centre of K_(1,n) has 0.7071, 0.7071 and 0.7071 for n = 1, 2, 50",
         f"a leaf, of degree 1 always, has 0.7071, {(1 / 4 + 1 / 8) ** 0.5:.4f} and {(1 / 4 + 1 / 200) ** 0.5:.4f}",
