@@ -26,8 +26,11 @@ def versions(record: Record) -> str:
 
 
 def statistics_table(chapters: list[Chapter], executed: Path) -> str:
-    """Return a MyST table of all executed chapters, the sum of their times, and each set of device and versions."""
-    records = [record for chapter in chapters if (record := read_record(executed, chapter.name))]
+    """Return a MyST table of all executed chapters, the sum of their times, and each set of device and versions.
+
+    A page without code has no execution, though it may share its file's name with a chapter that has one.
+    """
+    records = [record for each in chapters if each.executable and (record := read_record(executed, each.name))]
     lines = ["| chapter | time, s | executed | parameters given |", "|---|---:|---|---|"]
     for record in records:
         given = ", ".join(f"`{name} = {value!r}`" for name, value in record.parameters.items()).replace("|", "\\|")
