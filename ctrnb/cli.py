@@ -216,7 +216,7 @@ def advise(
     """Say whether message passing pays on a dataset: by how much, how surely, and for which users.
 
     Trains Base, the control and FT (and TS where the budget allows) with as many seeds as fit into the budget. The answer
-    is *pays*, *does not pay* or *undecided*.
+    is *pays*, *does not pay*, *no difference that matters* or *undecided*.
 
     Example: `ctrnb advise shop.toml --budget 8 --k 3`
     """

@@ -5,6 +5,8 @@ which had FT's further training. With s the smallest effect that matters (in AUC
 
 * *pays* if FT is better than both: each 95 % interval above zero and each estimate at least s;
 * *does not pay* if it is worse than either: its interval below zero and its estimate at most -s;
+* *makes no difference that matters* if its whole interval against either lies between -s and s: more data would not make
+  it pay;
 * is *undecided* otherwise.
 
 Asking for both keeps the chance of a false *pays* at 2.5 % or less without any correction. The same is asked within each group of
@@ -25,7 +27,7 @@ from ctrnb.evaluation.groups import group_thresholds
 from ctrnb.models import DISPLAY
 from ctrnb.study.changes import LEVEL
 
-PAYS, COSTS, UNDECIDED = "pays", "does not pay", "undecided"
+PAYS, COSTS, EQUAL, UNDECIDED = "pays", "does not pay", "no difference that matters", "undecided"
 REFERENCES = {"base": "Base", "control": "the control"}
 SMALLEST = 0.001  # AUC: a tenth of a point, about the smallest gain of FT on MovieLens-1M in the paper's Table 3
 
@@ -170,6 +172,10 @@ def decide(found: Mapping[str, Effect], smallest: float) -> Decision:
         return Decision(COSTS, f"worse than {losers}", dict(found))
     if all(side == 1 for side in sides.values()):
         return Decision(PAYS, f"better than {' and '.join(REFERENCES[name] for name in sides)}", dict(found))
+    small = [REFERENCES[name] for name, effect in found.items() if effect.negligible(smallest)]
+    if small:
+        reason = f"against {' and '.join(small)} any effect is smaller than {100 * smallest:g} points"
+        return Decision(EQUAL, reason, dict(found))
     reasons = [why_open(found[name], name, smallest) for name, side in sides.items() if side == 0]
     return Decision(UNDECIDED, "; ".join(reasons), dict(found))
 
@@ -177,8 +183,6 @@ def decide(found: Mapping[str, Effect], smallest: float) -> Decision:
 def why_open(effect: Effect, reference: str, smallest: float) -> str:
     """Return why an effect decides nothing."""
     against = f"against {REFERENCES[reference]}"
-    if effect.negligible(smallest):
-        return f"{against} any effect is smaller than {100 * smallest:g} points, too small to matter"
     if effect.low <= 0 <= effect.high:
         return f"{against} the interval includes zero"
     return f"{against} the effect is below {100 * smallest:g} points"

@@ -2,15 +2,14 @@
 
 import pandas as pd
 
-from ctrnb.advise.advice import COSTS, PAYS, REFERENCES, UNDECIDED, Advice, Decision, Effect, model_name
+from ctrnb.advise.advice import COSTS, EQUAL, PAYS, REFERENCES, UNDECIDED, Advice, Decision, Effect, model_name
 from ctrnb.advise.place import nearest, paper_places
 from ctrnb.advise.trial import PENALTIES, Trial
 from ctrnb.analysis.groups import EVERYONE
 from ctrnb.study.penalties import is_open
 from ctrnb.study.progress import duration
 
-VERBS = {PAYS: "pays", COSTS: "does not pay", UNDECIDED: "is undecided"}
-MARKS = {PAYS: "▲", COSTS: "▼", UNDECIDED: "="}
+MARKS = {PAYS: "▲", COSTS: "▼", EQUAL: "=", UNDECIDED: "?"}
 
 
 def points(effect: Effect) -> str:
@@ -20,9 +19,16 @@ def points(effect: Effect) -> str:
 
 def headline(advice: Advice) -> str:
     """Return the answer in a sentence."""
-    return (
-        f"Message passing by fine-tuning {VERBS[advice.ft.verdict]} on {advice.trial.encoded.name}: {advice.ft.reason}."
-    )
+    return f"{answer(advice)}: {advice.ft.reason}."
+
+
+def answer(advice: Advice) -> str:
+    """Return the answer without its reason."""
+    where = f"on {advice.trial.encoded.name}"
+    if advice.ft.verdict == UNDECIDED:
+        return f"Whether message passing by fine-tuning pays {where} is undecided"
+    makes = {EQUAL: f"makes {EQUAL}"}.get(advice.ft.verdict, advice.ft.verdict)
+    return f"Message passing by fine-tuning {makes} {where}"
 
 
 def power(decision: Decision) -> str:
