@@ -179,7 +179,7 @@ def statement(name: str, fit: Fit | None, dose: str = "density", unit: str = "de
         f"{slope['low']:+.2f} to {slope['high']:+.2f}, {fit.points} effects). "
     )
     if not fit.differing:
-        return said + "The effects do not differ beyond chance, so there is nothing to explain."
+        return said + "No difference between the effects was found beyond chance."
     differ = f"Beyond chance the effects differ by {fit.differing:.2f} points of standard deviation"
     if "no trend" in trend(fit, dose):
         return f"{said}{differ}; that {unit} explains any of it is not shown."

@@ -4,8 +4,7 @@ The studies of the same names are under ``book/studies/density``. The arm of rea
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -16,7 +15,7 @@ from ctrnb.errors import MetricError
 from ctrnb.plots import with_interval
 from ctrnb.report.beside import KEYS
 from ctrnb.report.measured import all_changes, measured, measured_changes, provenance, results_folder, sources
-from ctrnb.report.tuning import cells_of, closed
+from ctrnb.report.tuning import MARK, cells_of, closed, open_cells
 
 __all__ = [
     "FEWEST",
@@ -34,6 +33,7 @@ __all__ = [
 COMPARISONS = (("ft", "control"), ("ft", "base"), ("ts", "control"), ("ts", "base"))
 NAMES = {"ft": "FT", "ts": "TS", "base": "Base", "control": "control"}
 UNITS = {"density": "density", "per_user": "ratings a user"}
+REJECTED = 0.05  # level of the test of proportional effects
 THINNED, CORES, SYNTHETIC, REAL = "thinned", "cores", "synthetic", "real"
 TITLES = {
     THINNED: "global density alone ({})",
@@ -53,8 +53,12 @@ class Arm:
     dose: str = "density"
     covariates: tuple[str, ...] = ()
     by: tuple[str, ...] = ("dataset", "k")
-    open: int = 0  # cells whose penalty was not searched far enough (:mod:`ctrnb.report.tuning`)
-    cells: int = 0
+
+    @property
+    def open(self) -> tuple[int, int]:
+        """How many cells have a penalty that was not searched far enough (:mod:`ctrnb.report.tuning`), and how many there are."""
+        cells = self.changes.drop_duplicates(KEYS)
+        return int(cells["open"].sum()) if "open" in cells else 0, len(cells)
 
     def effects(self, tier: str = "ft", reference: str = "control") -> pd.DataFrame:
         """Return the arm's effects, a row a dataset (and k): means over models, with the settings of variants as columns.
@@ -63,7 +67,11 @@ class Arm:
         """
         rows = effects_of(self.changes, tier, reference)
         numbers = {name: "mean" for name in ("density", "per_user", "change", "se", "low", "high")}
+        flags = self.changes.get("open", pd.Series(False, self.changes.index)).groupby(
+            [self.changes[key] for key in self.by]
+        )
         found = rows.groupby(list(self.by), sort=False, as_index=False).agg(numbers | {"model": "nunique"})
+        found = found.join(flags.any().rename("open"), on=list(self.by))
         settings = pd.DataFrame([split_variant(str(name))[1] for name in found["dataset"]], index=found.index)
         return found.join(settings.apply(pd.to_numeric).drop(columns="density", errors="ignore"))
 
@@ -81,7 +89,16 @@ class Arm:
         said = (
             f"{name}: {few} measured, too few for a line." if few else statement(name, fit, self.dose, UNITS[self.dose])
         )
-        return f"{said} {said_open(self.open, self.cells)}".strip()
+        return f"{said} {said_open(*self.open)}".strip()
+
+    def slope(self) -> str:
+        """Return the fitted slope of FT's gain over the control with its interval, in words."""
+        fit = self.fit()
+        if fit is None:
+            return f"{self.title}: {len(self.effects())} effects, too few for a line"
+        slope = fit.coefficient(f"tenfold {self.dose}")
+        unit = "" if self.dose == "density" else f" for tenfold {UNITS[self.dose]}"
+        return f"{self.title}: {with_interval(slope['value'], slope['low'], slope['high'])}{unit}"
 
 
 def synthetic_arm(changes: pd.DataFrame, source: str, title: str = TITLES[SYNTHETIC]) -> Arm:
@@ -93,11 +110,12 @@ def synthetic_arm(changes: pd.DataFrame, source: str, title: str = TITLES[SYNTHE
 
 def measured_arms() -> Iterator[Arm]:
     """Yield the arms that were measured: thinned and cores of each dataset, synthetic, real."""
-    folder, everything = results_folder() / "density", all_changes()
+    folder, everything = results_folder() / "density", flagged(all_changes(), open_cells())
     for name, dose in ((THINNED, "density"), (CORES, "per_user")):
         changes, rows = measured_changes(name, folder), measured(name, folder)
         if changes is None or rows is None:
             continue
+        changes = flagged(changes.assign(ledger=name), cells_of(name, folder))
         of, rows_of = (table["dataset"].map(lambda text: split_variant(str(text))[0]) for table in (changes, rows))
         for dataset, part in changes.groupby(of, sort=False):
             source = source_of(rows[rows_of == dataset])
@@ -107,30 +125,42 @@ def measured_arms() -> Iterator[Arm]:
                     pd.concat([part, whole], ignore_index=True),
                     f"{source} | {sources(whole.assign(dataset=dataset))}",
                 )
-            number, of = counted(part, name, folder)
-            yield Arm(TITLES[name].format(dataset), part, source, dose, open=number, cells=of)
+            yield Arm(TITLES[name].format(dataset), part, source, dose)
     changes = measured_changes(SYNTHETIC, folder)
     if changes is not None:
-        arm = synthetic_arm(changes, source_of(measured(SYNTHETIC, folder)))
-        number, of = counted(changes, SYNTHETIC, folder)
-        yield replace(arm, open=number, cells=of)
+        changes = flagged(changes.assign(ledger=SYNTHETIC), cells_of(SYNTHETIC, folder))
+        yield synthetic_arm(changes, source_of(measured(SYNTHETIC, folder)))
     dropped = everything.get("drop_middle", pd.Series(False, everything.index)).astype(bool)
     real = everything[~dropped]
     if len(real) and len(effects_of(real)):
         rows = loosest(real)
-        cells, told = len(rows[KEYS].drop_duplicates()), len(closed(rows)[KEYS].drop_duplicates())
-        yield Arm(TITLES[REAL], rows, sources(rows), by=("dataset",), open=cells - told, cells=cells)
+        yield Arm(TITLES[REAL], rows, sources(rows), by=("dataset",))
+
+
+def flagged(changes: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
+    """Return changes with a column ``open``: whether their cell is, by a table of :func:`ctrnb.report.tuning.open_cells`."""
+    keys = ["ledger", *KEYS]
+    if changes.empty:
+        return changes.assign(open=False)
+    bad = pd.MultiIndex.from_frame(cells.loc[cells["open"].astype(bool), keys])
+    return changes.assign(open=pd.MultiIndex.from_frame(changes[keys]).isin(bad))
 
 
 def summary(arms: Sequence[Arm]) -> str:
     """Return what the measured arms say together, in a sentence or two."""
     if not arms:
-        return "No arm has been measured on real ratings yet."
+        return "No experiment has been measured on real ratings yet."
     fits = [(arm.fit(), arm.dose) for arm in arms]
     found = ["has too few points for a trend" if fit is None else trend(fit, dose) for fit, dose in fits]
     said = ", ".join(f"{each} in {found.count(each)}" for each in dict.fromkeys(found))
-    note = said_open(sum(arm.open for arm in arms), sum(arm.cells for arm in arms))
-    return f"Of {len(arms)} measured arms FT's gain over the control {said}. {note}".strip()
+    tested = [proportional_p(arm.effects()) < REJECTED for arm in arms if arm.fit() is not None]
+    numbers = [arm.open for arm in arms]
+    note = said_open(sum(number for number, _ in numbers), sum(of for _, of in numbers))
+    slopes = "; ".join(arm.slope() for arm in arms)
+    return (
+        f"Of {len(arms)} measured experiments FT's gain over the control {said}; that it is proportional to density is "
+        f"rejected in {sum(tested)} of {len(tested)}. Points for a tenfold density (95 % interval): {slopes}. {note}"
+    ).strip()
 
 
 def loosest(changes: pd.DataFrame) -> pd.DataFrame:
@@ -144,18 +174,13 @@ def loosest(changes: pd.DataFrame) -> pd.DataFrame:
     return rows[rows["k"] == rows.groupby("dataset")["k"].transform("min")]
 
 
-def counted(changes: pd.DataFrame, name: str, folder: Path) -> tuple[int, int]:
-    """Return how many of an arm's cells are open, and how many there are, in a ledger of this folder."""
-    found = cells_of(name, folder)
-    own = found[found["dataset"].isin(changes["dataset"])]
-    return int(own["open"].astype(bool).sum()), len(own)
-
-
 def said_open(number: int, of: int) -> str:
     """Return how many cells are open, in a sentence; empty where none is."""
     if not number:
         return ""
-    return f"In {number} of {of} cells the penalty was not searched far enough to tell message passing from it."
+    return (
+        f"In {number} of {of} cells ({MARK}) the penalty was not searched far enough to tell message passing from it."
+    )
 
 
 def unthinned(dataset: str, thinned: pd.DataFrame, whole: pd.DataFrame) -> pd.DataFrame:
@@ -189,7 +214,7 @@ def slopes(arm: Arm) -> pd.DataFrame:
                 "trend": f"{mark} {trend(fit, arm.dose)}",
                 "explained": "" if mark == "=" or pd.isna(fit.explained) else f"{100 * fit.explained:.0f} %",
                 "left over, points": f"{fit.tau:.2f}",
-                "proportional to density?": "rejected" if proportional_p(effects) < 0.05 else "not rejected",
+                "proportional to density?": "rejected" if proportional_p(effects) < REJECTED else "not rejected",
             }
         )
     return pd.DataFrame(rows).set_index("change") if rows else pd.DataFrame()
@@ -208,7 +233,9 @@ def effects_table(arm: Arm) -> pd.DataFrame:
     for name in ("k", "thin", "interactions", "users", "items", "signal"):
         if name in shown and (shown[name].nunique() > 1 or name == "k"):
             table[name] = shown[name].to_numpy()
-    table["training density, %"] = [f"{value:.2g}" for value in shown["density"]]
+    table["training density, %"] = [
+        f"{row.density:.2g}{MARK if row.open else ''}" for row in shown[["density", "open"]].itertuples()
+    ]
     table["ratings a user"] = [f"{value:.3g}" for value in shown["per_user"]]
     for reference in ("control", "base"):
         rows = shown[list(arm.by)].merge(arm.effects("ft", reference), on=list(arm.by), how="left")

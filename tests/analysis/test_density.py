@@ -86,7 +86,7 @@ def changes(names: list[str], **columns: object) -> pd.DataFrame:
          "train_density_percent": 0.8 * 10.0**number, "train_per_user": 8.0 * (number + 1)}
         for number, name in enumerate(names) for model in ("dcnv2", "afn") for reference in ("base", "control")
     ]  # fmt: skip
-    return pd.DataFrame(rows).assign(**columns)
+    return pd.DataFrame(rows).assign(**({"drop_middle": False} | columns))
 
 
 def test_an_arm_pools_models_and_reads_its_settings() -> None:
@@ -132,14 +132,22 @@ def test_arms_are_those_of_the_ledgers_that_there_are(tmp_path: Path, monkeypatc
 
 
 def test_arms_are_summed_up_by_their_trends_and_open_cells() -> None:
-    few = Arm("x", changes(["a", "b"]), "here", open=1, cells=2)
+    cells = pd.DataFrame({"ledger": "s", "dataset": ["a"], "k": 1, "drop_middle": False, "model": "afn", "open": True})
+    few = Arm("x", chapter.flagged(changes(["a", "b"]).assign(ledger="s"), cells), "here")
     names = [f"synthetic:density={d}" for d in (0.1, 0.2, 0.3, 0.4)]
-    rising = Arm("y", changes(names), "here", cells=4)
-    assert chapter.summary([few, rising]) == (
-        "Of 2 measured arms FT's gain over the control has too few points for a trend in 1, rises in 1. In 1 of 6 cells the penalty was not "
-        "searched far enough to tell message passing from it."
+    rising = Arm("y", changes(names), "here")
+    slope = rising.fit().coefficient("tenfold density")
+    assert few.open == (1, 4) and rising.open == (0, 8)
+    assert chapter.effects_table(few)["training density, %"].tolist() == ["0.8*", "8"]
+    assert chapter.summary([few, rising]).replace("\u00a0", " ") == (
+        "Of 2 measured experiments FT's gain over the control has too few points for a trend in 1, rises in 1; that it is proportional to "
+        "density is rejected in 1 of 1. Points for a tenfold density (95 % interval): x: 2 effects, too few for a line; y: "
+        f"{slope['value']:+.2f} ({slope['low']:+.2f} to {slope['high']:+.2f}). In 1 of 12 cells (*) the penalty was not searched far "
+        "enough to tell message passing from it."
     )
-    assert chapter.summary([]) == "No arm has been measured on real ratings yet."
+    by_user = Arm("z", changes(names), "here", "per_user")
+    assert by_user.slope().endswith("for tenfold ratings a user")
+    assert chapter.summary([]) == "No experiment has been measured on real ratings yet."
 
 
 def test_a_thinned_arm_takes_the_whole_dataset_from_where_it_was_measured() -> None:
