@@ -206,7 +206,20 @@ def with_interval(value: float, low: float, high: float, *, mark: str = "", scal
 
 
 def verdict_table(summary: pd.DataFrame) -> pd.DataFrame:
-    """Return a table to read: AUC and logloss, change in percent, interval in points, and the verdict as sign and text."""
+    """Return a table to read: AUC and logloss, changes to Base and the control with intervals, and the verdict on the first.
+
+    Args:
+        summary: as of :func:`ctrnb.report.experiments.summarise`.
+    """
+    changes = {
+        f"to {said}, points (95 %)": [
+            ""
+            if np.isnan(row[f"{name}_low"])
+            else with_interval(row[name], row[f"{name}_low"], row[f"{name}_high"], scale=100)
+            for _, row in summary.iterrows()
+        ]
+        for name, said in (("delta", "Base"), ("gain", "control"))
+    }
     table = pd.DataFrame(
         {
             "model": summary["model_name"],
@@ -214,11 +227,8 @@ def verdict_table(summary: pd.DataFrame) -> pd.DataFrame:
             "AUC": summary["auc"].map("{:.4f}".format),
             "logloss": summary["logloss"].map("{:.4f}".format),
             "Δ% to Base": summary["change_percent"].map("{:+.2f}".format),
-            "95 % interval, points": [
-                "" if np.isnan(low) else f"{100 * low:+.2f} to {100 * high:+.2f}".replace(" ", NO_BREAK)
-                for low, high in zip(summary["delta_low"], summary["delta_high"], strict=True)
-            ],
-            "verdict": [f"{VERDICT_MARKS[text]} {text}".strip() for text in summary["verdict"]],
+            **changes,
+            "verdict, to Base": [f"{VERDICT_MARKS[text]} {text}".strip() for text in summary["verdict"]],
         }
     )
     return table.set_index(["model", "tier"])

@@ -15,8 +15,8 @@ import typer
 from ctrnb.plots import with_interval
 from ctrnb.report.experiments import runs_folder
 from ctrnb.report.join import CELL, put, replaced
-from ctrnb.report.measured import CHANGES, measured, measured_changes, provenance, results_folder
-from ctrnb.report.tuning import NARROW
+from ctrnb.report.measured import CHANGES, all_changes, measured, measured_changes, provenance, results_folder
+from ctrnb.report.tuning import NARROW, closed
 from ctrnb.study.inprocess import InProcessEngine
 from ctrnb.study.ledger import TIER_NAMES
 from ctrnb.study.penalties import sweep_penalties
@@ -117,23 +117,31 @@ def tuned(rows: pd.DataFrame, changes: pd.DataFrame) -> pd.DataFrame:
 
 
 def said(title: str, rows: pd.DataFrame, changes: pd.DataFrame) -> str:
-    """Return :func:`statement` with the dataset before it and the devices behind it."""
-    return f"**{title}.** {statement(rows, changes)}. *Measured on:* {provenance(rows)}."
+    """Return :func:`statement` with the dataset before it, :func:`searched_apart` and the devices behind it."""
+    return f"**{title}.** {statement(rows, changes)}. {searched_apart(rows)} *Measured on:* {provenance(rows)}."
+
+
+def searched_apart(rows: pd.DataFrame, folder: Path | None = None) -> str:
+    """Return FT's gain on the same cell where each tier's penalty and rate were searched, in a sentence; empty if nowhere."""
+    found = all_changes(folder)
+    if found.empty:
+        return ""
+    own = found[(found[CELL] == rows[CELL].iloc[0].tolist()).all(axis=1) & (found["metric"] == "auc")]
+    own = own[(own["tier"] == GAIN[0]) & (own["reference"] == GAIN[1])]
+    own = closed(own, folder)
+    if own.empty:
+        return ""
+    gain = own.iloc[0]
+    shown = with_interval(gain["change"], gain["low"], gain["high"], scale=POINTS)
+    return (
+        f"With penalty and learning rate searched for each tier by itself it is {shown} points (*Training the tiers*)."
+    )
 
 
 def falls(parts: Sequence[tuple[str, pd.DataFrame, pd.DataFrame]]) -> str:
-    """Return in how many of the measured datasets the gain is smaller at Base's best penalty than at the smallest."""
-    smaller, beyond = 0, 0
-    for _, rows, changes in parts:
-        table, chosen = gains(changes).set_index("penalty"), best(rows)["base"]
-        smaller += bool(table.loc[chosen, "change"] < table["change"].iloc[0])
-        beyond += bool(table.loc[chosen, "low"] > 0)
-    if not parts:
-        return "not measured on real ratings yet"
-    return (
-        f"on real ratings the gain is smaller at Base's best penalty than at the smallest in {smaller} of {len(parts)} "
-        f"datasets, and beyond chance there in {beyond}"
-    )
+    """Return the gain on each measured dataset at the smallest penalty and at Base's best, in words."""
+    told = [f"on {title} {statement(rows, changes)}" for title, rows, changes in parts]
+    return "; ".join(told) or "not measured on real ratings yet"
 
 
 def main(

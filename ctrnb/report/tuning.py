@@ -16,12 +16,13 @@ import pandas as pd
 
 from ctrnb.plots import with_interval
 from ctrnb.report.beside import KEYS
-from ctrnb.report.measured import ledgers, measured, measured_changes, provenance, results_folder
+from ctrnb.report.measured import all_changes, ledgers, measured, measured_changes, provenance, results_folder
 from ctrnb.study.ledger import TIER_NAMES
 from ctrnb.study.penalties import FAR, is_open
 
 PENALTY = "training.l2_embedding"
 MARK = "*"  # of a model whose cell is open
+CHANGE = ["change", "low", "high"]
 NARROW = "tuning"
 
 
@@ -75,9 +76,12 @@ def open_models(name: str, folder: Path | None = None) -> list[str]:
 
 
 def marked(summary: pd.DataFrame, name: str, folder: Path | None = None) -> pd.DataFrame:
-    """Return a summary of a ledger with MARK behind the names of open models."""
-    marks = {model: f"{model}{MARK}" for model in open_models(name, folder)}
-    return summary.assign(model_name=summary["model_name"].replace(marks))
+    """Return a summary of a ledger with MARK behind the names of models where they are open: by core, if it names its k."""
+    cells = cells_of(name, folder)
+    cells = cells[cells["open"].astype(bool)]
+    keys = ["k", "model_name"] if "k" in summary else ["model_name"]
+    found = pd.MultiIndex.from_frame(summary[keys]).isin(pd.MultiIndex.from_frame(cells[keys]))
+    return summary.assign(model_name=summary["model_name"] + np.where(found, MARK, ""))
 
 
 def readable_penalties(name: str, folder: Path | None = None) -> pd.DataFrame:
@@ -136,33 +140,100 @@ def sources_of_search(name: str, folder: Path | None = None) -> tuple[str, str]:
 
 def statement(name: str, folder: Path | None = None) -> str:
     """Return what the wider search made of FT's gain over the control, in a sentence; empty where nothing was searched twice."""
-    found: dict[float, list[float]] = {}
+    found: dict[float, list[pd.Series]] = {}
     models: list[str] = []
     for model, largest, changes in compared(name, folder):
         gain = changes[(changes["tier"] == "ft") & (changes["reference"] == "control")]
-        found.setdefault(largest, []).append(100 * float(gain["change"].iloc[0]))
+        found.setdefault(largest, []).append(100 * gain.iloc[0][CHANGE].astype(float))
         models = list(dict.fromkeys([*models, model]))
     if not found:
         return ""
-    gains = ", ".join(f"{np.mean(values):+.2f} points with penalties up to {most:g}" for most, values in found.items())
-    return f"The search decides much of it: for {', '.join(models)} FT's gain over the control is, on average, {gains}."
-
-
-def gain_over_control(name: str, folder: Path | None = None) -> str:
-    """Return in how many closed models of a ledger FT gains over the control beyond chance, and how much on average."""
-    changes = measured_changes(name, folder)
-    if changes is None:
-        return f"{name} is not measured"
-    told = closed(changes.assign(ledger=name), folder)
-    gains = told[(told["tier"] == "ft") & (told["reference"] == "control") & (told["metric"] == "auc")]
-    where = ", ".join(changes["dataset"].unique())
-    if gains.empty:
-        return f"on {where} no model's penalty was searched far enough to tell"
-    density = f" (density {gains['density_percent'].mean():.2g} %)" if "density_percent" in gains else ""
-    return (
-        f"on {where}{density} in {int((gains['low'] > 0).sum())} of the {len(gains)} models whose penalty was searched far "
-        f"enough to tell, on average by {100 * gains['change'].mean():+.2f} points"
+    gains = " and ".join(
+        f"{averaged(pd.DataFrame(rows))} with penalties up to {most:g}" for most, rows in found.items()
     )
+    other = " and ".join(other_than_penalty(name, folder))
+    besides = f"; the two also differ in {other}" if other else ""
+    return f"The search decides much of it: for {' and '.join(models)} FT's gain over the control is {gains}{besides}."
+
+
+def averaged(changes: pd.DataFrame) -> str:
+    """Return the mean of changes in points, and how far their intervals reach, in words."""
+    reach = f"{changes['low'].min():+.2f} to {changes['high'].max():+.2f}"
+    if len(changes) == 1:
+        return f"{changes['change'].iloc[0]:+.2f} points ({reach})"
+    return f"{changes['change'].mean():+.2f} points on average (intervals within {reach})"
+
+
+def other_than_penalty(name: str, folder: Path | None = None) -> list[str]:
+    """Return what else differs between the narrow search of a study and the wide one, in words."""
+    models, root = {model for model, _, _ in compared(name, folder)}, results_folder(folder)
+    rates, devices = [], []
+    for place in (root / NARROW, root):
+        rows = measured(name, place)
+        if rows is None:
+            return []
+        own = rows[rows["model_name"].isin(models) & (rows["stage"] != "support") & (rows["tier"] == "ft")]
+        rates.append({json.loads(text).get("training.learning_rate") for text in own["overrides"]})
+        devices.append(set(own["device"]))
+    found = ["the learning rates tried"] if rates[0] != rates[1] else []
+    return found + (["the device"] if devices[0] != devices[1] else [])
+
+
+def gains(tier: str = "ft", reference: str = "control", folder: Path | None = None) -> pd.DataFrame:
+    """Return a tier's changes of AUC to another in closed cells of all ledgers in which FT was compared with the control."""
+    changes = all_changes(folder)
+    if changes.empty:
+        return changes
+    told = closed(changes[changes["metric"] == "auc"], folder)
+    pair = (told["tier"] == "ft") & (told["reference"] == "control")
+    cells = pd.MultiIndex.from_frame(told.loc[pair, KEYS])
+    told = told[(told["tier"] == tier) & (told["reference"] == reference)]
+    return told[pd.MultiIndex.from_frame(told[KEYS]).isin(cells)]
+
+
+def gain_over_control(folder: Path | None = None) -> str:
+    """Return, dataset by dataset, in how many closed cells FT gains over the control beyond chance, and how much."""
+    parts = [
+        f"on {dataset}{densities(rows)} in {int((rows['low'] > 0).sum())} of {len(rows)} cells, by {averaged(100 * rows[CHANGE])}"
+        for dataset, rows in by_dataset(gains(folder=folder))
+    ]
+    return "; ".join(parts) or "on no dataset, for no penalty was searched far enough to tell"
+
+
+def densities(rows: pd.DataFrame) -> str:
+    """Return the range of densities in brackets; empty where a ledger does not keep them."""
+    known = rows["density_percent"].dropna() if "density_percent" in rows else pd.Series(dtype=float)
+    if known.empty:
+        return ""
+    ends = dict.fromkeys(f"{value:.2g}" for value in (known.min(), known.max()))
+    return f" (density {' to '.join(ends)} %)"
+
+
+def control_over_base(folder: Path | None = None) -> str:
+    """Return, dataset by dataset, what training further without the graph changes in the cells of :func:`gains`."""
+    found = by_dataset(gains("control", "base", folder))
+    return "; ".join(f"{averaged(100 * rows[CHANGE])} on {dataset}" for dataset, rows in found) or "not measured"
+
+
+def by_dataset(changes: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield each dataset and its rows, in order; nothing for no rows."""
+    if len(changes):
+        for dataset, rows in changes.groupby("dataset", sort=False):
+            yield str(dataset), rows
+
+
+def at_an_end(folder: Path | None = None) -> str:
+    """Return in how many of :func:`gains`' cells FT or the control chose an end of its own grid of penalties, in words."""
+    found = gains(folder=folder)
+    ends = {
+        place
+        for name in (found["ledger"].unique() if len(found) else [])
+        for row in penalties(name, folder).dropna(subset=["chosen"]).itertuples()
+        for place in [(row.dataset, row.k, row.drop_middle, row.model)]
+        if row.tier in ("ft", "control") and row.chosen in (min(row.tried), max(row.tried))
+    }
+    number = sum(place in ends for place in found[KEYS].itertuples(index=False, name=None)) if len(found) else 0
+    return f"In {number} of the {len(found)} cells that are not open FT or the control chose an end of its own grid"
 
 
 def caveat(name: str, folder: Path | None = None) -> str:

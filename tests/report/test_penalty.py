@@ -88,8 +88,23 @@ def test_the_statement_compares_the_smallest_penalty_with_bases_best() -> None:
     first = table({1e-5: 0.004, 1e-3: 0.0}, {1e-5: 0.72, 1e-3: 0.70})
     assert penalty.statement(*first).endswith("at 1e-05, the smallest penalty and the best for Base")
     parts = [("d", *each) for each in ((rows, changes), first)]
-    assert "in 1 of 2 datasets, and beyond chance there in 1" in penalty.falls(parts)
+    assert penalty.falls(parts) == "; ".join(f"on d {penalty.statement(*each)}" for each in ((rows, changes), first))
     assert penalty.falls([]) == "not measured on real ratings yet"
+
+
+def test_a_cell_that_was_also_searched_tier_by_tier_is_set_beside(tmp_path) -> None:
+    rows, _ = table({1e-5: 0.004, 1e-3: 0.0}, {1e-5: 0.70, 1e-3: 0.72})
+    assert penalty.searched_apart(rows, tmp_path) == ""
+    cell = {"dataset": "d", "k": 3, "drop_middle": False, "model": "dcnv2", "metric": "auc", "seeds": 5}
+    change = {"tier": "ft", "reference": "control", "change": 0.0037, "low": 0.0022, "high": 0.0052}
+    pd.DataFrame([cell | change]).to_csv(tmp_path / "s-changes.csv", index=False)
+    rows.assign(auc=0.7).to_csv(tmp_path / "s.csv", index=False)
+    said = penalty.searched_apart(rows, tmp_path).replace("\u00a0", " ")
+    assert (
+        said
+        == "With penalty and learning rate searched for each tier by itself it is +0.37 (+0.22 to +0.52) points (*Training the tiers*)."
+    )
+    assert penalty.searched_apart(rows.assign(k=4), tmp_path) == ""
 
 
 def test_tables_put_what_validation_prefers_in_brackets() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from ctrnb.report import tuning
 
-CHANGES = {"dataset": "d", "k": 6, "drop_middle": False, "metric": "auc", "seeds": 5}
+CHANGES = {"dataset": "d", "k": 6, "drop_middle": False, "metric": "auc", "seeds": 5, "density_percent": 5.0}
 
 
 def ledger(chosen: dict[str, float], tried: list[float]) -> pd.DataFrame:
@@ -85,23 +85,44 @@ def test_what_the_wider_search_changed_is_told_of_models_that_had_it(folder: Pat
     table = tuning.search_table("s", folder)
     assert table.index.tolist() == [("A", "0.0001"), ("A", "0.001"), ("B", "0.0001"), ("B", "0.001")]
     assert table["FT to Control, points"].tolist()[0].startswith("+0.30")
-    assert "for A, B FT's gain" in tuning.statement("s", folder)
-    assert "+0.30 points with penalties up to 0.0001, -0.02 points with penalties up to 0.001" in tuning.statement(
-        "s", folder
+    assert tuning.statement("s", folder) == (
+        "The search decides much of it: for A and B FT's gain over the control is +0.30 points on average (intervals within +0.20 to "
+        "+0.40) with penalties up to 0.0001 and -0.02 points on average (intervals within -0.12 to +0.08) with penalties up to 0.001."
     )
+    wide = pd.read_csv(folder / "s.csv")
+    wide.assign(device="GPU").to_csv(folder / "s.csv", index=False)
+    assert tuning.statement("s", folder).endswith("up to 0.001; the two also differ in the device.")
     narrow, wide = tuning.sources_of_search("s", folder)
     assert narrow.startswith("dataset d; k = 6") and wide.startswith("dataset d; k = 6")
 
 
 def test_the_gain_over_the_control_is_that_of_closed_models_alone(folder: Path) -> None:
-    assert tuning.gain_over_control("s", folder) == (
-        "on d in 0 of the 1 models whose penalty was searched far enough to tell, on average by -0.02 points"
+    assert tuning.gain_over_control(folder) == "on d (density 5 %) in 0 of 1 cells, by -0.02 points (-0.12 to +0.08)"
+    assert (
+        tuning.gain_over_control(folder / "tuning") == "on no dataset, for no penalty was searched far enough to tell"
     )
-    assert tuning.gain_over_control("s", folder / "tuning") == "on d no model's penalty was searched far enough to tell"
+    assert tuning.control_over_base(folder) == "not measured", "these changes are FT's alone"
+    assert (
+        tuning.at_an_end(folder)
+        == "In 0 of the 1 cells that are not open FT or the control chose an end of its own grid"
+    )
+    rows = pd.read_csv(folder / "s.csv")
+    final = (rows["model_name"] == "A") & (rows["tier"] == "ft") & rows["overrides"].str.contains("0.0001")
+    rows["stage"] = (
+        rows["stage"].mask((rows["model_name"] == "A") & (rows["tier"] == "ft"), "search").mask(final, "final")
+    )
+    rows.to_csv(folder / "s.csv", index=False)
+    assert tuning.at_an_end(folder).startswith("In 1 of the 1 cells")
+
+
+def test_a_model_is_marked_in_its_open_cores_alone(folder: Path) -> None:
+    summary = pd.DataFrame({"k": [6, 10], "model_name": ["B", "B"]})
+    assert tuning.marked(summary, "s", folder)["model_name"].tolist() == ["B*", "B"]
 
 
 def test_nothing_measured_is_nothing_said(tmp_path: Path) -> None:
-    assert tuning.gain_over_control("s", tmp_path) == "s is not measured"
+    assert tuning.gain_over_control(tmp_path) == "on no dataset, for no penalty was searched far enough to tell"
+    assert tuning.control_over_base(tmp_path) == "not measured"
     assert tuning.statement("s", tmp_path) == tuning.caveat("s", tmp_path) == ""
     assert tuning.search_table("s", tmp_path).empty and tuning.open_cells(tmp_path).empty
     assert tuning.sources_of_search("s", tmp_path) == ("not measured", "not measured")
