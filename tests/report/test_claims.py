@@ -17,7 +17,6 @@ from ctrnb.report.beside import (
     reproduction,
     used,
 )
-from ctrnb.report import claims as chapter
 from ctrnb.report.claims import CLAIMS, REMOVAL, claims, supervision_pairs
 from ctrnb.study.changes import NORMAL, detectable
 
@@ -148,12 +147,12 @@ def test_a_gain_that_the_control_has_too_is_not_said_to_hold_against_it() -> Non
     table = claims(measured_like(3)).set_index("claim")
     claim = next(each for each in CLAIMS if (each.tier, each.reference) == ("ft", "control"))
     assert claim.ours and table.loc[claim.text, "verdict"] == UNDECIDED and table.loc[claim.text, "cells"] == 9
-    shown = chapter.readable(table.reset_index(), table.reset_index()).loc[claim.text].iloc[0]
+    shown = words.readable(table.reset_index(), table.reset_index()).loc[claim.text].iloc[0]
     assert shown["paper Δ%"] == "–" and shown["verdict"] == UNDECIDED
     lost = measured_like(3).assign(change_percent=lambda frame: frame["change_percent"] - 5)
     table = claims(lost)
     assert table.loc[table["key"] == claim.key, "verdict"].item() == NOT_REPRODUCED
-    assert chapter.readable(table, table).loc[claim.text, "verdict"].item() == "does not hold"
+    assert words.readable(table, table).loc[claim.text, "verdict"].item() == "does not hold"
 
 
 def test_supervision_pairs_compare_levels_of_like_density() -> None:
@@ -173,6 +172,8 @@ def test_verdicts_in_words() -> None:
     part = measured_like(3).query("model != 'dcnv2'")
     assert words.said(claims(part), "ft-dense") == "reproduced (ml-1m, 5 seeds, 6 of the paper's 9 cells)"
     part = measured_like(8).query("model != 'dcnv2'")
+    one = claims(measured_like(3).query("k == 6 and model == 'dcnv2'"))
+    assert words.said(one, "ft-dense") == "reproduced (ml-1m, 5 seeds, only DCNv2 at k = 6 of the paper's 9 cells)"
     assert words.said(claims(part), "removal") == "reproduced (ml-1m, 5 seeds, 12 of the paper's 16 cells)"
     mixed = measured_like(3)
     mixed.loc[mixed["model"] == "dcnv2", "seeds"] = 1
