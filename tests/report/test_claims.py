@@ -173,7 +173,7 @@ def test_verdicts_in_words() -> None:
     assert words.said(claims(part), "ft-dense") == "reproduced (ml-1m, 5 seeds, 6 of the paper's 9 cells)"
     part = measured_like(8).query("model != 'dcnv2'")
     one = claims(measured_like(3).query("k == 6 and model == 'dcnv2'"))
-    assert words.said(one, "ft-dense") == "reproduced (ml-1m, 5 seeds, only DCNv2 at k = 6 of the paper's 9 cells)"
+    assert words.said(one, "ft-dense") == "reproduced (ml-1m, 5 seeds, only dcnv2 at k = 6 of the paper's 9 cells)"
     assert words.said(claims(part), "removal") == "reproduced (ml-1m, 5 seeds, 12 of the paper's 16 cells)"
     mixed = measured_like(3)
     mixed.loc[mixed["model"] == "dcnv2", "seeds"] = 1
