@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ctrnb.models import DISPLAY
-from ctrnb.report.measured import results_folder
+from ctrnb.report.measured import devices, measured, results_folder
 from ctrnb.study.ledger import TIER_NAMES
 
 WANTED = ("fuxictr", "dataloader", "tiers", "growth", "stacked", "ceilings", "memory", "yelp-size")
@@ -28,10 +28,12 @@ COLUMNS = {  # what a table of the chapter shows, and under which name
         "speedup_over_one_by_one": "speed over one by one",
     },
     "yelp-size": {
-        "stage": "stage", "seconds_whole": "seconds", "share_run": "share run", "peak_memory_mb": "peak, MiB",
+        "stage": "stage", "seconds_whole": "seconds", "over_base": "over Base's epoch", "share_run": "share run",
+        "peak_memory_mb": "peak, MiB",
     },
     "memory": {"model": "model", "tier": "tier", "peak_memory_mb": "peak, MiB"},
 }  # fmt: skip
+EPOCH = "DCNv2 epoch, "  # begins the stages of yelp-size that are epochs; the tier follows
 PROVENANCE = ("device", "processor", "torch", "date")
 
 
@@ -40,6 +42,77 @@ def benchmark(name: str, folder: Path | None = None) -> pd.DataFrame:
     path = results_folder(folder) / "benchmarks" / f"{name}.csv"
     rows = pd.read_csv(path) if path.is_file() else pd.DataFrame()
     return rows.replace({"model": DISPLAY, "tier": TIER_NAMES})
+
+
+def at_size(folder: Path | None = None) -> pd.DataFrame:
+    """Return the stages at Yelp2022's size with ``over_base``: an epoch's seconds over those of Base's, NaN of others."""
+    rows = benchmark("yelp-size", folder)
+    if rows.empty:
+        return rows
+    epochs = rows["stage"].str.startswith(EPOCH)
+    base = rows.loc[rows["stage"] == f"{EPOCH}base", "seconds_whole"].mean()
+    return rows.assign(over_base=(rows["seconds_whole"] / base).where(epochs))
+
+
+def graph_ratio(rows: pd.DataFrame, base: str = "base") -> pd.Series:
+    """Return the time of TS's epoch over that of a Base's in :func:`at_size` rows; none where it was not measured."""
+    if rows.empty:
+        return pd.Series(dtype=float)
+    seconds = rows.set_index("stage")["seconds_whole"]
+    return seconds[[f"{EPOCH}ts"]] / seconds[f"{EPOCH}{base}"]
+
+
+def said_on(values: pd.Series, rows: pd.DataFrame) -> str:
+    """Return the span of values and, in brackets, what they were measured on."""
+    return span(values) if rows.empty else f"{span(values)} ({devices(rows)})"
+
+
+def two_medians(rows: pd.DataFrame) -> float:
+    """Return by how much, in percent, two ways of taking the same rounds differ at most; NaN for no rows.
+
+    They are the median over rounds of the ratio of times, and the ratio of the median speeds. Were there no noise they
+    would be equal, and spreads over rounds are not kept.
+    """
+    if rows.empty:
+        return float("nan")
+    of_medians = rows["base_steps_per_second"] / rows["graph_steps_per_second"]
+    return float((100 * (of_medians / rows["epoch_over_base_epoch"] - 1).abs()).max())
+
+
+def hops_said(rows: pd.DataFrame) -> str:
+    """Return how the ratio differs between numbers of hops, and how sure that is, in words; empty for one number."""
+    if len(rows) < 2:
+        return ""
+    ratio = rows["epoch_over_base_epoch"]
+    apart = 100 * (ratio.max() / ratio.min() - 1)
+    return (
+        f"The ratios of {', '.join(map(str, rows['layers'].iloc[:-1]))} and {rows['layers'].iloc[-1]} hops are up to "
+        f"{apart:.1f} % apart. Each is a median over {span(rows['rounds'], '{:.0f}')} rounds, whose spread is not kept. The "
+        f"ratio of the median speeds, of the same rounds, differs from it by up to {two_medians(rows):.1f} %."
+    )
+
+
+def epochs_of(name: str, folder: Path | None = None) -> pd.DataFrame:
+    """Return the final runs of Base and FT in a study; none where it has not been measured."""
+    rows = measured(name, folder)
+    return pd.DataFrame() if rows is None else rows[rows["tier"].isin(["base", "ft"])]
+
+
+def epochs_said(rows: pd.DataFrame) -> str:
+    """Return how many epochs Base took in :func:`epochs_of` rows, and how many FT took after them, in words."""
+    if rows.empty:
+        return "not measured"
+    base, more = (span(rows.loc[rows["tier"] == tier, "epochs"], "{:.0f}") for tier in ("base", "ft"))
+    models, seeds = rows["model"].nunique(), rows["seed"].nunique()
+    places = ", ".join(
+        f"{place.dataset}, k = {place.k}" for place in rows[["dataset", "k"]].drop_duplicates().itertuples()
+    )
+    return f"{more} epochs after Base's {base} ({places}, {counted(models, 'model')}, {counted(seeds, 'seed')})"
+
+
+def counted(count: int, of: str) -> str:
+    """Return a number of things in words."""
+    return f"{count} {of}{'s' if count != 1 else ''}"
 
 
 def missing(folder: Path | None = None) -> str:

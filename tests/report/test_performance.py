@@ -59,3 +59,49 @@ def test_tables_show_rounded_numbers_under_readable_names(folder) -> None:
 def test_provenance_in_words(folder) -> None:
     said = performance.measured_on(performance.benchmark("fuxictr", folder))
     assert said == "CPU, 2 threads, P (avx2), torch 2.13.0, 2026-11-24"
+
+
+def test_the_ratio_at_size_is_over_base_and_of_epochs_alone(folder) -> None:
+    stages = {
+        "read CSV": 9.0,
+        "DCNv2 epoch, base": 4.0,
+        "DCNv2 epoch, base, update by rows": 2.0,
+        "DCNv2 epoch, ts": 10.0,
+    }
+    rows = [{"stage": stage, "seconds_whole": time, "share_run": 1.0} | PLACE for stage, time in stages.items()]
+    pd.DataFrame(rows).assign(peak_memory_mb=1.0).to_csv(folder / "benchmarks" / "yelp-size.csv", index=False)
+    found = performance.at_size(folder)
+    assert found["over_base"].iloc[1:].tolist() == [1.0, 0.5, 2.5] and found["over_base"].isna().iloc[0]
+    assert performance.said_on(performance.graph_ratio(found), found) == "2.50 (CPU, 2 threads)"
+    assert performance.graph_ratio(found, "base, update by rows").tolist() == [5.0]
+    assert performance.readable(found, "yelp-size")["over Base's epoch"].tolist() == ["", "1.00", "0.50", "2.50"]
+
+
+def test_nothing_at_size_is_said(tmp_path) -> None:
+    found = performance.at_size(tmp_path)
+    assert performance.said_on(performance.graph_ratio(found), found) == "not measured"
+
+
+def test_hops_are_set_against_two_ways_of_taking_the_same_rounds() -> None:
+    rows = pd.DataFrame(
+        {"layers": [1, 2], "rounds": 3, "epoch_over_base_epoch": [1.0, 1.1], "base_steps_per_second": 2.2}
+    )
+    rows["graph_steps_per_second"] = [2.0, 2.0]
+    assert performance.two_medians(rows) == pytest.approx(10.0)
+    said = performance.hops_said(rows)
+    assert "of 1 and 2 hops are up to 10.0 % apart" in said and "over 3 rounds" in said and "by up to 10.0 %." in said
+    assert performance.hops_said(rows.iloc[:1]) == "" and performance.hops_said(pd.DataFrame()) == ""
+
+
+def test_the_epochs_of_ft_come_after_those_of_base(tmp_path) -> None:
+    place = {"dataset": "d", "k": 3, "model": "dcnv2", "stage": "final"}
+    rows = [
+        place | {"tier": tier, "seed": seed, "epochs": 10 * (tier == "base") + 2 + seed}
+        for tier in ("base", "ft", "ts")
+        for seed in (0, 1)
+    ]
+    searched = [place | {"tier": "base", "seed": 0, "epochs": 99, "stage": "search"}]
+    pd.DataFrame(rows + searched).to_csv(tmp_path / "study.csv", index=False)
+    found = performance.epochs_of("study", tmp_path)
+    assert performance.epochs_said(found) == "2 to 3 epochs after Base's 12 to 13 (d, k = 3, 1 model, 2 seeds)"
+    assert performance.epochs_said(performance.epochs_of("absent", tmp_path)) == "not measured"
