@@ -87,6 +87,18 @@ def statement(rows: pd.DataFrame, changes: pd.DataFrame) -> str:
     )
 
 
+def base_raised(parts: Sequence[tuple[str, pd.DataFrame, pd.DataFrame]]) -> str:
+    """Return what Base's best penalty adds to its test AUC over the smallest tried, dataset by dataset, in words."""
+    told = []
+    for _, rows, changes in parts:
+        auc = levels(changes).query("tier_name == 'Base'").set_index("penalty")["auc"]
+        chosen, least = best(rows)["base"], auc.index.min()
+        told.append(
+            f"{POINTS * (auc[chosen] - auc[least]):+.2f} points on {rows['dataset'].iloc[0]} ({chosen:g} for {least:g})"
+        )
+    return " and ".join(told) or "not measured"
+
+
 def readable(rows: pd.DataFrame, changes: pd.DataFrame) -> pd.DataFrame:
     """Return a row a penalty to read: AUC by tier, the one that validation prefers in brackets, and FT's gains in points."""
     auc = levels(changes).pivot(index="penalty", columns="tier_name", values="auc")[list(TIER_NAMES.values())]

@@ -89,6 +89,8 @@ def test_the_statement_compares_the_smallest_penalty_with_bases_best() -> None:
     assert penalty.statement(*first).endswith("at 1e-05, the smallest penalty and the best for Base")
     parts = [("d", *each) for each in ((rows, changes), first)]
     assert penalty.falls(parts) == "; ".join(f"on d {penalty.statement(*each)}" for each in ((rows, changes), first))
+    assert penalty.base_raised(parts) == "+0.10 points on d (0.001 for 1e-05) and +0.00 points on d (1e-05 for 1e-05)"
+    assert penalty.base_raised([]) == "not measured"
     assert penalty.falls([]) == "not measured on real ratings yet"
 
 

@@ -77,6 +77,21 @@ def test_the_ratio_at_size_is_over_base_and_of_epochs_alone(folder) -> None:
     assert performance.readable(found, "yelp-size")["over Base's epoch"].tolist() == ["", "1.00", "0.50", "2.50"]
 
 
+def test_what_the_graph_costs_is_told_for_both_sizes(folder) -> None:
+    assert performance.cost(folder) == "not measured"
+    for name, rows in (
+        ("tiers", [{"epoch_over_base_epoch": 1.1}, {"epoch_over_base_epoch": 1.25}]),
+        (
+            "yelp-size",
+            [{"stage": f"{performance.EPOCH}{tier}", "seconds_whole": s} for tier, s in (("base", 2), ("ts", 9))],
+        ),
+    ):
+        pd.DataFrame([row | PLACE for row in rows]).to_csv(folder / "benchmarks" / f"{name}.csv", index=False)
+    assert performance.cost(folder) == (
+        "an epoch takes 1.10 to 1.25 times one without the graph on MovieLens-1M, 4.50 times at the size of Yelp2022"
+    )
+
+
 def test_nothing_at_size_is_said(tmp_path) -> None:
     found = performance.at_size(tmp_path)
     assert performance.said_on(performance.graph_ratio(found), found) == "not measured"
