@@ -285,16 +285,17 @@ def effects_by_group(table: pd.DataFrame, title: str) -> Figure:
 def effects_by_density(places: pd.DataFrame, density_percent: float, title: str) -> Figure:
     """Draw measured changes in points against density, and the density of one dataset as a line.
 
-    Columns: dataset, k, density_percent, reference, change, low, high.
+    Columns: density_percent, reference, change, low, high, open; open cells are drawn hollow.
     """
     figure, axis = plt.subplots(figsize=(5.2, 3.8))
-    for shift, (reference, rows) in zip((0.95, 1.05), places.groupby("reference"), strict=False):
+    for (reference, unsure), rows in places.groupby(["reference", "open"]):
         name, marker = REFERENCE_STYLES[str(reference)]
+        shift = 0.95 if reference == "base" else 1.05
         spread = 100 * np.abs(rows[["low", "high"]].to_numpy().T - rows["change"].to_numpy())
         x = shift * rows["density_percent"]
         axis.errorbar(
             x, 100 * rows["change"], yerr=spread, fmt=marker, ms=6, capsize=3, color=TIER_COLOURS[name],
-            label=f"to {name}",
+            markerfacecolor="white" if unsure else TIER_COLOURS[name], label=f"to {name}{', open' if unsure else ''}",
         )  # fmt: skip
     axis.axhline(0, color="0.3", lw=1)
     axis.axvline(density_percent, color="0.3", ls="--", lw=1.2, label="this dataset")

@@ -7,13 +7,25 @@ from ctrnb import paper
 from ctrnb.errors import ConfigError
 from ctrnb.report.measured import all_changes
 
-COLUMNS = ["dataset", "k", "density_percent", "reference", "change", "low", "high", "seeds"]
+COLUMNS = [
+    "ledger",
+    "dataset",
+    "k",
+    "drop_middle",
+    "model",
+    "density_percent",
+    "reference",
+    "change",
+    "low",
+    "high",
+    "seeds",
+]
 
 
 def measured_places(model: str) -> pd.DataFrame:
     """Return FT's changes of AUC with one model on every measured dataset whose density is kept, sparsest first.
 
-    Columns: dataset, k, density_percent, reference (base or control), change, low, high, seeds. Empty where there is no
+    Columns: ledger, dataset, k, drop_middle, model, density_percent, reference (base or control), change, low, high, seeds. Empty where there is no
     ledger: an installed package has none.
     """
     try:

@@ -15,7 +15,7 @@ from ctrnb.errors import MetricError
 from ctrnb.plots import with_interval
 from ctrnb.report.beside import KEYS
 from ctrnb.report.measured import all_changes, measured, measured_changes, provenance, results_folder, sources
-from ctrnb.report.tuning import MARK, cells_of, closed, open_cells
+from ctrnb.report.tuning import MARK, cells_of, closed, flagged, open_cells
 
 __all__ = [
     "FEWEST",
@@ -135,15 +135,6 @@ def measured_arms() -> Iterator[Arm]:
     if len(real) and len(effects_of(real)):
         rows = loosest(real)
         yield Arm(TITLES[REAL], rows, sources(rows), by=("dataset",))
-
-
-def flagged(changes: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
-    """Return changes with a column ``open``: whether their cell is, by a table of :func:`ctrnb.report.tuning.open_cells`."""
-    keys = ["ledger", *KEYS]
-    if changes.empty:
-        return changes.assign(open=False)
-    bad = pd.MultiIndex.from_frame(cells.loc[cells["open"].astype(bool), keys])
-    return changes.assign(open=pd.MultiIndex.from_frame(changes[keys]).isin(bad))
 
 
 def summary(arms: Sequence[Arm]) -> str:

@@ -63,10 +63,16 @@ def cells_of(name: str, folder: Path | None = None) -> pd.DataFrame:
 
 def closed(changes: pd.DataFrame, folder: Path | None = None) -> pd.DataFrame:
     """Return the changes (of :func:`ctrnb.report.measured.all_changes`) less those of open cells."""
-    cells = open_cells(folder)
-    keys = ["ledger", *KEYS]
+    return changes[~flagged(changes, open_cells(folder))["open"]] if len(changes) else changes
+
+
+def flagged(changes: pd.DataFrame, cells: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Return changes with a column ``open``: whether their cell is, by a table of :func:`open_cells` (of the book's ledgers)."""
+    keys, cells = ["ledger", *KEYS], open_cells() if cells is None else cells
+    if changes.empty:
+        return changes.assign(open=False)
     bad = pd.MultiIndex.from_frame(cells.loc[cells["open"].astype(bool), keys])
-    return changes[~pd.MultiIndex.from_frame(changes[keys]).isin(bad)] if len(changes) else changes
+    return changes.assign(open=pd.MultiIndex.from_frame(changes[keys]).isin(bad))
 
 
 def open_models(name: str, folder: Path | None = None) -> list[str]:

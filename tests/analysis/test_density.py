@@ -9,6 +9,7 @@ from ctrnb.analysis import density as dn
 from ctrnb.errors import MetricError
 from ctrnb.report import density as chapter
 from ctrnb.report.density import Arm, measured_arms
+from ctrnb.report.tuning import flagged
 from ctrnb.study.description import read_study
 
 STUDIES = sorted((Path(__file__).parents[2] / "book" / "studies").rglob("*.toml"))
@@ -133,7 +134,7 @@ def test_arms_are_those_of_the_ledgers_that_there_are(tmp_path: Path, monkeypatc
 
 def test_arms_are_summed_up_by_their_trends_and_open_cells() -> None:
     cells = pd.DataFrame({"ledger": "s", "dataset": ["a"], "k": 1, "drop_middle": False, "model": "afn", "open": True})
-    few = Arm("x", chapter.flagged(changes(["a", "b"]).assign(ledger="s"), cells), "here")
+    few = Arm("x", flagged(changes(["a", "b"]).assign(ledger="s"), cells), "here")
     names = [f"synthetic:density={d}" for d in (0.1, 0.2, 0.3, 0.4)]
     rising = Arm("y", changes(names), "here")
     slope = rising.fit().coefficient("tenfold density")
