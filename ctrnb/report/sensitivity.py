@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from ctrnb.analysis.sensitivity import elasticities, node_sensitivities, sample_pairs
 from ctrnb.data import Encoded
@@ -12,7 +13,7 @@ from ctrnb.models import DISPLAY
 from ctrnb.plots import with_interval
 from ctrnb.report.measured import by_place, results_folder
 from ctrnb.report.parameters import as_list
-from ctrnb.study.changes import Runs
+from ctrnb.study.changes import LEVEL, Runs
 from ctrnb.study.finished import Finished
 from ctrnb.study.ledger import TIER_NAMES
 
@@ -23,6 +24,7 @@ PART_NAMES = {
 }
 MARKS = {"falls": "▼", "rises": "▲"}
 DEGREES = ("degree", "harmonic")  # of a node: its own, and the harmonic mean of its neighbours'
+WITH, WITHOUT = ("ft", "ts"), ("base", "control")  # tiers by whether they pass messages
 BINS = 8  # of nodes by degree, in the figure
 
 
@@ -72,7 +74,7 @@ def readable(found: pd.DataFrame) -> pd.DataFrame:
     """Return elasticities to read: a row a model, side and tier, a column a part, with sign, interval and rank correlation."""
     text = [
         f"{with_interval(row.value, row.low, row.high, mark=MARKS.get(row.verdict, '='), digits=3)}, rank {row.rank:+.2f}"
-        if not (row.part == "constant" and row.tier in ("base", "control"))
+        if not (row.part == "constant" and row.tier in WITHOUT)
         else "none: 1 for every node"
         for row in found.itertuples()
     ]
@@ -98,20 +100,53 @@ def left_out(found: pd.DataFrame) -> str:
     return f" Left out, having no gradient in one of the runs: {'; '.join(counts)}." if len(rows) else ""
 
 
-def insight(found: pd.DataFrame, tiers: Sequence[str] = ("ft", "ts")) -> str:
+def verdicts_of(found: pd.DataFrame, tiers: Sequence[str]) -> list[str]:
+    """Return what is said of the whole gradient in each case of some tiers: it falls, rises or neither."""
+    return list(found.loc[(found["part"] == "total") & found["tier"].isin(tiers), "verdict"])
+
+
+def insight(found: pd.DataFrame) -> str:
     """Return in how many cases the whole gradient falls with degree beyond chance, with and without message passing."""
-    rows = found[found["part"] == "total"]
 
-    def counted(names: Sequence[str]) -> str:
-        verdicts = list(rows[rows["tier"].isin(names)]["verdict"])
-        return f"in {verdicts.count('falls')} of {len(verdicts)} cases and rises in {verdicts.count('rises')}"
+    def counted(tiers: Sequence[str]) -> str:
+        verdicts = verdicts_of(found, tiers)
+        return f"in {verdicts.count('falls')} of {len(verdicts)} cases and raises it in {verdicts.count('rises')}"
 
-    return f"a higher degree lowers the gradient {counted(tiers)} with message passing, {counted(['base'])} without it"
+    names = " and ".join(TIER_NAMES[tier] for tier in WITHOUT if tier in set(found["tier"]))
+    return (
+        f"a higher degree lowers the gradient {counted(WITH)} with message passing, and lowers it {counted(WITHOUT)} without "
+        f"({names})"
+    )
+
+
+def compared(tables: Sequence[pd.DataFrame]) -> str:
+    """Return whether the gradient falls in another share of cases with message passing than without, in words.
+
+    Empty where either kind of tiers is missing. The test is Fisher's exact one, as if cases were independent.
+
+    Args:
+        tables: as of :func:`verdict`.
+    """
+    found = pd.concat(tables, ignore_index=True).query("by == 'degree'")
+    shares, counts = [], []
+    for tiers in (WITH, WITHOUT):
+        verdicts = verdicts_of(found, tiers)
+        if not verdicts:
+            return ""
+        falls = verdicts.count("falls")
+        counts.append([falls, len(verdicts) - falls])
+        shares.append(f"{100 * falls / len(verdicts):.0f} %")
+    p_value = float(stats.fisher_exact(counts).pvalue)
+    differs = "differ beyond chance" if p_value < LEVEL else "do not differ beyond chance"
+    return (
+        f"The shares of cases in which it falls, {shares[0]} with message passing and {shares[1]} without, {differs} (Fisher's "
+        f"exact test, p = {p_value:.2g}; cases of one model or dataset are not independent, so this is a rough guide)."
+    )
 
 
 def graph_part(found: pd.DataFrame, by: str) -> str:
     """Return the range of the elasticity of the exact constants with message passing, in words."""
-    rows = found[(found["part"] == "constant") & found["tier"].isin(["ft", "ts"])]
+    rows = found[(found["part"] == "constant") & found["tier"].isin(WITH)]
     return f"{rows['value'].min():+.3f} to {rows['value'].max():+.3f} in {by}"
 
 
@@ -137,14 +172,11 @@ def verdict(tables: Sequence[pd.DataFrame]) -> str:
         tables: of :func:`elasticities_by_tier`; the rows in a node's own degree count.
     """
     found = pd.concat(tables, ignore_index=True).query("by == 'degree'")
-    rows = found[(found["part"] == "total") & found["tier"].isin(["ft", "ts"])]
-    base = set(found[(found["part"] == "total") & (found["tier"] == "base")]["verdict"])
-    said = set(rows["verdict"])
+    said = set(verdicts_of(found, WITH))
     if said == {"falls"}:
-        extra = (
-            " But it falls without message passing too, so that this alone is not its doing." if "falls" in base else ""
-        )
+        also = "falls" in verdicts_of(found, WITHOUT)
+        extra = " But it falls without message passing too, so that this alone is not its doing." if also else ""
         return f"Holds of these models: the gradient falls with degree in every case with message passing.{extra}"
     if "falls" not in said:
         return "Does not hold of these models: in no case with message passing does the gradient fall with degree beyond chance."
-    return "Holds of some cases only: with message passing the gradient does not always fall with degree beyond chance."
+    return "Holds in some cases only: with message passing the gradient does not always fall with degree beyond chance."
