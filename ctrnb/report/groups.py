@@ -4,10 +4,12 @@ Its breakdowns of measured studies are those that :mod:`ctrnb.report.analyse` wr
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from scipy import stats
 
 from ctrnb import paper
 from ctrnb.analysis.groups import (
@@ -37,6 +39,7 @@ from ctrnb.training import RunStore, train
 
 KINDS = ("effects", "spreads", "targets")
 COMPARISONS = (("control", "base"), ("ft", "base"), ("ft", "control"), ("ts", "base"), ("ts", "control"))
+FEW = 2  # models whose numbers a sentence gives each
 MARKS = {"improved": "▲", "worse": "▼", "narrower": "▲", "wider": "▼", "more": "▲", "less": "▼"}
 
 
@@ -136,12 +139,24 @@ def measured_parts(names: Iterable[str], folder: Path | None = None) -> Iterator
 
 
 def measured_said(parts: Sequence[tuple[str, str, list[pd.DataFrame]]]) -> str:
-    """Return what :func:`measured_parts` say of activity, as one sentence on all of them; empty for none."""
+    """Return what :func:`measured_parts` say of activity in a few sentences on all of them, and what they rest on."""
     if not parts:
-        return ""
+        return "Not measured on real ratings."
     spread, target = (pd.concat([tables[place] for _, _, tables in parts]) for place in (1, 2))
-    titles = "; ".join(title for title, _, _ in parts)
-    return f"On real ratings ({titles}) {spread_said(spread, of='case')}; {target_said(target, of='case')}."
+    titles = "; ".join(f"{title}, {rests_on(tables[0])}" for title, _, tables in parts)
+    return f"On real ratings ({titles}): {said(spread, target, of='case')}"
+
+
+def rests_on(effect: pd.DataFrame) -> str:
+    """Return of how many models and seeds effects are, in words."""
+    fewest, most = int(effect["seeds"].min()), int(effect["seeds"].max())
+    seeds = counted(most, "seed") if fewest == most else f"{fewest} to {most} seeds"
+    return f"{counted(effect['model'].nunique(), 'model')}, {seeds}"
+
+
+def said(spread: pd.DataFrame, target: pd.DataFrame, of: str = "model") -> str:
+    """Return what FT does to the gap between activity groups and to the group served worst, and how sure that is."""
+    return f"{chance_said(spread, target, of=of)} {spread_said(spread, of=of)}. {target_said(target, of=of)}.".strip()
 
 
 def groups_table(effect: pd.DataFrame, grouping: str, metric: str = "auc", tier: str = "ft") -> pd.DataFrame:
@@ -185,9 +200,14 @@ def spreads_table(spread: pd.DataFrame, grouping: str) -> pd.DataFrame:
 
 
 def targets_table(target: pd.DataFrame, tier: str = "ft") -> pd.DataFrame:
-    """Return, by grouping and model, how the tier's change for the group served worst differs from the others' mean."""
-    rows = target[(target["metric"] == "auc") & (target["tier"] == tier) & (target["reference"] == "base")]
-    columns = {"grouping": rows["grouping"], "model": rows["model_name"], "served worst": rows["underserved"]}
+    """Return, by grouping, model and reference, how the tier's change for the group served worst differs from the others' mean."""
+    rows = target[(target["metric"] == "auc") & (target["tier"] == tier)]
+    columns = {
+        "grouping": rows["grouping"],
+        "model": rows["model_name"],
+        "against": rows["reference"].map(TIER_NAMES),
+        "served worst": rows["underserved"],
+    }
     for name, label, scale in (("change", "points", 100), ("change_percent", "%", 1), ("mci", "MCI, hundredths", 100)):
         columns[f"excess, {label}"] = [
             with_interval(value, low, high, mark=MARKS.get(said, "="), scale=scale)
@@ -195,31 +215,111 @@ def targets_table(target: pd.DataFrame, tier: str = "ft") -> pd.DataFrame:
                 *(rows[each] for each in (name, f"{name}_low", f"{name}_high", f"{name}_verdict")), strict=True
             )
         ]
-    return pd.DataFrame(columns).set_index(["grouping", "model"])
+    return pd.DataFrame(columns).set_index(["grouping", "model", "against"])
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many estimates there are, how many lie above and below zero, and how many of these with their whole interval."""
+
+    count: int
+    above: int
+    below: int
+    surely_above: int
+    surely_below: int
+
+    @property
+    def surely(self) -> int:
+        """Estimates whose whole interval lies on either side of zero."""
+        return self.surely_above + self.surely_below
+
+
+def tally(rows: pd.DataFrame, column: str, comparisons: int = 1) -> Tally:
+    """Return the tally of a column with its 95 % intervals, or with the same widened for a number of comparisons.
+
+    They are widened to 1 - 0.05 / m by the normal distribution, since tables keep no degrees of freedom. With these the
+    intervals would be wider still, so that the number of those off zero is the largest possible.
+    """
+    factor = stats.norm.ppf(1 - LEVEL / 2 / comparisons) / stats.norm.ppf(1 - LEVEL / 2)
+    value = rows[column]
+    low, high = (value + factor * (rows[f"{column}_{end}"] - value) for end in ("low", "high"))
+    counts = (value > 0, value < 0, low > 0, high < 0)
+    return Tally(len(rows), *(int(each.sum()) for each in counts))
+
+
+def spread_rows(spread: pd.DataFrame, tier: str, grouping: str) -> pd.DataFrame:
+    """Return the rows of one tier and grouping, of the groups' AUC."""
+    return spread[(spread["grouping"] == grouping) & (spread["metric"] == "auc") & (spread["tier"] == tier)]
+
+
+def target_rows(target: pd.DataFrame, tier: str, grouping: str, reference: str) -> pd.DataFrame:
+    """Return the rows of one comparison and grouping, of the groups' AUC."""
+    return spread_rows(target, tier, grouping).query("reference == @reference")
 
 
 def spread_said(spread: pd.DataFrame, tier: str = "ft", grouping: str = "activity", of: str = "model") -> str:
-    """Return in how many models a tier narrows the gap between the groups, in words."""
-    rows = spread[(spread["grouping"] == grouping) & (spread["metric"] == "auc") & (spread["tier"] == tier)]
-    counts = rows["verdict"].value_counts()
-    narrower, wider = int(counts.get("narrower", 0)), int(counts.get("wider", 0))
+    """Return in how many models a tier's gap between the groups is below Base's, and below the control's, in words."""
+    rows = spread_rows(spread, tier, grouping)
+    found, name = tally(rows, "change"), TIER_NAMES[tier]
     return (
-        f"{TIER_NAMES[tier]} narrows Var(L,M,H) beyond chance in {narrower} of {counted(len(rows), of)}, widens it in {wider}, and "
-        f"in {len(rows) - narrower - wider} the change is within chance{each_model(rows, 'change', 1)}"
+        f"{name}'s Var(L,M,H) is below Base's in {found.below} of {counted(found.count, of)}, beyond chance in "
+        f"{found.surely_below}, and above it beyond chance in {found.surely_above}{each_model(rows, 'change', 1)}"
+        f"{control_said(spread, rows, name, grouping)}"
+    )
+
+
+def control_said(spread: pd.DataFrame, rows: pd.DataFrame, name: str, grouping: str) -> str:
+    """Return how the control's gap stands to Base's and to a tier's ``rows``, in words; empty where there is none."""
+    control = spread_rows(spread, "control", grouping)
+    keys = [key for key in ("dataset", "k", "drop_middle", "model") if key in spread]
+    both = rows.merge(control, on=keys, suffixes=("", "_control"))
+    if both.empty:
+        return ""
+    below = int((both["variance"] < both["variance_control"]).sum())
+    return (
+        f"; the control's is below Base's in {tally(control, 'change').below} of {len(control)}, and {name}'s is below the "
+        f"control's in {below} of {len(both)} (estimates alone)"
     )
 
 
 def target_said(target: pd.DataFrame, tier: str = "ft", grouping: str = "activity", of: str = "model") -> str:
-    """Return in how many models the group served worst gains most beyond chance, by AUC and by MCI, in words."""
-    rows = target[(target["grouping"] == grouping) & (target["metric"] == "auc") & (target["tier"] == tier)]
-    rows = rows[rows["reference"] == "base"]
-    more, less = (
-        {name: int((rows[f"{name}_verdict"] == said).sum()) for name in ("change", "mci")} for said in ("more", "less")
+    """Return in how many models the group that Base, or the control, serves worst gains most, by AUC and by MCI, in words."""
+    parts = []
+    for reference in ("base", "control"):
+        rows = target_rows(target, tier, grouping, reference)
+        if rows.empty:
+            continue
+        auc, mci = tally(rows, "change"), tally(rows, "mci")
+        server = "Base" if reference == "base" else f"the {TIER_NAMES[reference].lower()}"
+        parts.append(
+            f"the group that {server} serves worst, {TIER_NAMES[tier]}'s change to {server} exceeds the others' in {auc.above} of "
+            f"{counted(auc.count, of)} by AUC and in {mci.above} by MCI, beyond chance in {auc.surely_above} and "
+            f"{mci.surely_above}, and falls short beyond chance in {auc.surely_below} and {mci.surely_below}"
+            f"{each_model(rows, 'change', 100)}"
+        )
+    return f"In {'; in '.join(parts)}"
+
+
+def chance_said(
+    spread: pd.DataFrame, target: pd.DataFrame, tier: str = "ft", grouping: str = "activity", of: str = "model"
+) -> str:
+    """Return how many of the intervals would lie off zero by chance, and how many do once widened; empty for few."""
+    columns = [(spread_rows(spread, tier, grouping), "change")]
+    for reference in ("base", "control"):
+        rows = target_rows(target, tier, grouping, reference)
+        columns += [(rows, "change"), (rows, "mci")] if len(rows) else []
+    count = len(columns[0][0])
+    if count <= FEW:
+        return ""
+    surely = sum(tally(rows, column, comparisons=len(rows)).surely for rows, column in columns)
+    left = (
+        f"at most {surely} changes are beyond chance"
+        if surely
+        else "no change of the gap or of the group served worst is beyond chance"
     )
     return (
-        f"the group that Base serves worst gains more than the others beyond chance in {more['change']} of {counted(len(rows), of)} "
-        f"by AUC and in {more['mci']} by MCI, and less in {less['change']} and {less['mci']}"
-        f"{each_model(rows, 'change', 100)}"
+        f"with intervals widened for {counted(count, of)}, {left}. The counts that follow are of 95 % intervals off zero, where "
+        f"chance alone puts about {count * LEVEL / 2:.1f} of {count} on each side."
     )
 
 
@@ -227,7 +327,7 @@ def counted(count: int, of: str) -> str:
     return f"{count} {of}{'s' if count != 1 else ''}"
 
 
-def each_model(rows: pd.DataFrame, column: str, scale: float, most: int = 2) -> str:
+def each_model(rows: pd.DataFrame, column: str, scale: float, most: int = FEW) -> str:
     """Return a number of each model with its interval, in brackets; empty for more than ``most`` models."""
     if len(rows) > most:
         return ""

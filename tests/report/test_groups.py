@@ -42,21 +42,65 @@ def test_tables_and_sentences_say_what_the_numbers_are(found: list[pd.DataFrame]
     assert f"{100 * row['change']:+.2f}" in shown and shown[0] in "▲▼="
     assert len(groups.spreads_table(spread, "activity")) == 2 * 4
     assert "of 1 model," in groups.spread_said(spread) and "of 1 model by AUC" in groups.target_said(target)
+    assert "In the group that Base serves worst" in groups.said(spread, target)
+    assert "in the group that the control serves worst, FT's change to the control" in groups.said(spread, target)
+    assert "chance alone" not in groups.said(spread, target)
     change = spread[(spread["grouping"] == "activity") & (spread["metric"] == "auc") & (spread["tier"] == "ft")][
         "change"
     ]
     assert f"DCNv2 {change.item():+.2f}, 95 % interval" in groups.spread_said(spread)
-    assert groups.targets_table(target).shape == (3, 4)
+    assert groups.targets_table(target).shape == (2 * 3, 4)
     figure = plots.changes_by_tier(
         effect[(effect["grouping"] == "activity") & (effect["metric"] == "auc")], "mci", "MCI"
     )
     assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["all", "low", "mid", "high"]
 
 
-def test_a_changed_verdict_changes_the_sentence(found: list[pd.DataFrame]) -> None:
-    spread = found[1].assign(verdict="narrower")
-    assert groups.spread_said(spread).startswith("FT narrows Var(L,M,H) beyond chance in 1 of 1 model, widens it in 0")
-    assert "widens it in 1" in groups.spread_said(found[1].assign(verdict="wider"))
+def cases(change: list[float], half: float = 1.0, **columns: list[float] | str) -> pd.DataFrame:
+    """Return rows of activity of FT, a model a change, each with an interval of the same half width."""
+    table = pd.DataFrame({"change": change}).assign(grouping="activity", metric="auc", tier="ft", reference="base")
+    table = table.assign(model=[f"m{n}" for n in range(len(table))], dataset="d", k=3, drop_middle=False)
+    for name in ("change", "mci"):
+        table = table.assign(
+            **{name: change, f"{name}_low": table["change"] - half, f"{name}_high": table["change"] + half}
+        )
+    return table.assign(model_name=table["model"], variance=[5 + each for each in change], **columns)
+
+
+def test_the_direction_of_estimates_is_told_beside_their_tests() -> None:
+    narrower = cases([-1.1, -0.5, -0.2, 0.3])
+    control = cases([-0.6, -0.7, 0.1, 0.2], tier="control")
+    assert groups.spread_said(pd.concat([narrower, control]), of="case") == (
+        "FT's Var(L,M,H) is below Base's in 3 of 4 cases, beyond chance in 1, and above it beyond chance in 0; the control's is "
+        "below Base's in 2 of 4, and FT's is below the control's in 2 of 4 (estimates alone)"
+    )
+    wider = groups.spread_said(cases([1.1]))
+    assert "below Base's in 0 of 1 model, beyond chance in 0, and above it beyond chance in 1 (m0 +1.10" in wider
+    assert "control" not in wider
+
+
+def test_the_group_served_worst_is_told_against_base_and_control() -> None:
+    against = cases([-1.2, 0.1, 0.2], reference="control")
+    assert groups.target_said(pd.concat([cases([1.2, 0.1, -0.2]), against]), of="case") == (
+        "In the group that Base serves worst, FT's change to Base exceeds the others' in 2 of 3 cases by AUC and in 2 by MCI, "
+        "beyond chance in 1 and 1, and falls short beyond chance in 0 and 0; in the group that the control serves worst, FT's "
+        "change to the control exceeds the others' in 2 of 3 cases by AUC and in 2 by MCI, beyond chance in 0 and 0, and falls "
+        "short beyond chance in 1 and 1"
+    )
+
+
+def test_many_intervals_are_widened_and_chance_is_counted() -> None:
+    few = groups.chance_said(cases([1.1, 1.1]), cases([1.1, 1.1]))
+    assert few == ""
+    near = cases([1.1] + [0.0] * 19)  # 1.1 of 1.0 is beyond chance once, not among 20
+    assert groups.tally(near, "change").surely == 1 and groups.tally(near, "change", 20).surely == 0
+    said = groups.chance_said(near, near, of="case")
+    assert said.endswith("chance alone puts about 0.5 of 20 on each side.")
+    assert "widened for 20 cases, no change of the gap or of the group served worst is beyond chance." in said
+    far = cases([-2.0] + [0.0] * 19)
+    assert "at most 3 changes are beyond chance" in groups.chance_said(far, far, of="case")  # variance, AUC and MCI
+    widened = groups.tally(cases([2.9 / 1.96, 3.1 / 1.96]), "change", 18)  # the normal quantile of 0.05 / 36 is 2.99
+    assert widened == groups.Tally(2, 2, 0, 1, 0)
 
 
 def test_the_papers_table_4_stands_beside_ours(found: list[pd.DataFrame]) -> None:
@@ -97,8 +141,12 @@ def test_a_finished_study_is_broken_down_without_training(tmp_path: Path, monkey
         and "2 seeds" in source
         and [len(part) for part in parts] == [len(effect), len(spread), len(target)]
     )
-    assert groups.measured_said([(title, source, parts)]).startswith("On real ratings (own, 2-core) FT narrows")
-    assert "of 2 cases" in groups.measured_said([(title, source, parts)] * 2) and not groups.measured_said([])
+    assert groups.measured_said([(title, source, parts)]).startswith(
+        "On real ratings (own, 2-core, 1 model, 2 seeds): FT's Var"
+    )
+    assert "of 2 cases" in groups.measured_said(
+        [(title, source, parts)] * 2
+    ) and "Not measured" in groups.measured_said([])
     with pytest.raises(ParameterError, match="give a list"):
         list(groups.measured_parts("s"))
     ((title, _, found),) = sensitivity.measured_parts(["s"])
