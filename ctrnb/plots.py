@@ -205,18 +205,22 @@ def with_interval(value: float, low: float, high: float, *, mark: str = "", scal
     return " ".join([f"{mark} {shown}".strip().replace(" ", NO_BREAK), f"({lower} to {upper})".replace(" ", NO_BREAK)])
 
 
+def sign(low: float, high: float) -> str:
+    """Return what an interval says of a change: ▲ above zero, ▼ below, = neither; empty for NaN."""
+    return "" if np.isnan(low) else "▲" if low > 0 else "▼" if high < 0 else "="
+
+
 def verdict_table(summary: pd.DataFrame) -> pd.DataFrame:
-    """Return a table to read: AUC and logloss, changes to Base and the control with intervals, and the verdict on the first.
+    """Return a table to read: AUC and logloss, change to Base in percent, and changes to Base and the control in points with
+    their intervals and what these say as a sign.
 
     Args:
         summary: as of :func:`ctrnb.report.experiments.summarise`.
     """
     changes = {
         f"to {said}, points (95 %)": [
-            ""
-            if np.isnan(row[f"{name}_low"])
-            else with_interval(row[name], row[f"{name}_low"], row[f"{name}_high"], scale=100)
-            for _, row in summary.iterrows()
+            "" if np.isnan(low) else with_interval(value, low, high, mark=sign(low, high), scale=100)
+            for value, low, high in zip(summary[name], summary[f"{name}_low"], summary[f"{name}_high"], strict=True)
         ]
         for name, said in (("delta", "Base"), ("gain", "control"))
     }
@@ -228,7 +232,6 @@ def verdict_table(summary: pd.DataFrame) -> pd.DataFrame:
             "logloss": summary["logloss"].map("{:.4f}".format),
             "Δ% to Base": summary["change_percent"].map("{:+.2f}".format),
             **changes,
-            "verdict, to Base": [f"{VERDICT_MARKS[text]} {text}".strip() for text in summary["verdict"]],
         }
     )
     return table.set_index(["model", "tier"])

@@ -12,7 +12,7 @@ import pandas as pd
 from ctrnb.analysis.density import FEWEST, Fit, dose_response, effects_of, proportional_p, statement, trend
 from ctrnb.data.variant import split_variant
 from ctrnb.errors import MetricError
-from ctrnb.plots import with_interval
+from ctrnb.plots import sign, with_interval
 from ctrnb.report.beside import KEYS
 from ctrnb.report.measured import all_changes, measured, measured_changes, provenance, results_folder, sources
 from ctrnb.report.tuning import MARK, cells_of, closed, flagged, open_cells
@@ -240,11 +240,6 @@ def effects_table(arm: Arm) -> pd.DataFrame:
 def source_of(rows: pd.DataFrame) -> str:
     """Return a caption's account of rows whose datasets are variants: each dataset named once."""
     return provenance(rows.assign(dataset=[split_variant(str(name))[0] for name in rows["dataset"]]))
-
-
-def sign(low: float, high: float) -> str:
-    """Return ▲, ▼ or = by what an interval says."""
-    return "▲" if low > 0 else "▼" if high < 0 else "="
 
 
 def drawn(arm: Arm) -> dict:

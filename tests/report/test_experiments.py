@@ -53,7 +53,13 @@ def test_figures_are_drawn_from_tables(rows: pd.DataFrame) -> None:
     table = ex.summarise(rows)
     figure = plots.change_by_model(table, "title")
     assert figure.axes[0].get_xlabel() and [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["DCNv2"]
-    assert plots.verdict_table(table)["verdict, to Base"].str.len().sum() > 0
+    assert plots.verdict_table(table)["to Base, points (95 %)"].str.contains("[▲▼=]").any()
+    assert [plots.sign(*ends) for ends in ((0.1, 0.2), (-0.2, -0.1), (-0.1, 0.1), (np.nan, np.nan))] == [
+        "▲",
+        "▼",
+        "=",
+        "",
+    ]
     means = ex.activity_means(rows)
     assert float(means.loc[("DCNv2", "Base"), "low"]) == pytest.approx(rows["auc_low"].iloc[0], abs=1e-4)
 
