@@ -139,12 +139,37 @@ def measured_parts(names: Iterable[str], folder: Path | None = None) -> Iterator
 
 
 def measured_said(parts: Sequence[tuple[str, str, list[pd.DataFrame]]]) -> str:
-    """Return what :func:`measured_parts` say of activity in a few sentences on all of them, and what they rest on."""
+    """Return what :func:`measured_parts` say of activity in a few sentences on all of them; empty for none."""
+    if not parts:
+        return ""
+    return said(*pooled(parts), of="case")
+
+
+def pooled(parts: Sequence[tuple[str, str, list[pd.DataFrame]]]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the spreads and the targets of all :func:`measured_parts`."""
+    spread, target = (pd.concat([tables[place] for _, _, tables in parts]) for place in (1, 2))
+    return spread, target
+
+
+def verdict(parts: Sequence[tuple[str, str, list[pd.DataFrame]]], tier: str = "ft") -> str:
+    """Return whether anything is beyond chance in :func:`measured_parts`, which way the estimates point, and what they rest on."""
     if not parts:
         return "Not measured on real ratings."
-    spread, target = (pd.concat([tables[place] for _, _, tables in parts]) for place in (1, 2))
+    spread, target = pooled(parts)
     titles = "; ".join(f"{title}, {rests_on(tables[0])}" for title, _, tables in parts)
-    return f"On real ratings ({titles}): {said(spread, target, of='case')}"
+    rows, name = spread_rows(spread, tier, "activity"), TIER_NAMES[tier]
+    found = tally(rows, "change")
+    gains = [
+        f"{each.above} of {each.count} against {TIER_NAMES[reference]}"
+        for reference in ("base", "control")
+        for each in [tally(target_rows(target, tier, "activity", reference), "change")]
+        if each.count
+    ]
+    return (
+        f"{widened_said(spread, target, of='case').capitalize()}. {name}'s Var(L,M,H) is below "
+        f"Base's in {found.below} of {found.count} cases{control_said(spread, rows, name, 'activity')}, and the group served "
+        f"worst gains more than the others in {' and in '.join(gains)}. A case is a model on a dataset: {titles}."
+    )
 
 
 def rests_on(effect: pd.DataFrame) -> str:
@@ -300,27 +325,32 @@ def target_said(target: pd.DataFrame, tier: str = "ft", grouping: str = "activit
     return f"In {'; in '.join(parts)}"
 
 
-def chance_said(
+def chance_said(spread: pd.DataFrame, target: pd.DataFrame, of: str = "model") -> str:
+    """Return how many of the intervals would lie off zero by chance, and how many do once widened; empty for few."""
+    count = len(spread_rows(spread, "ft", "activity"))
+    if count <= FEW:
+        return ""
+    return (
+        f"{widened_said(spread, target, of=of)}. The counts that follow are of 95 % intervals off zero, where chance alone puts "
+        f"about {count * LEVEL / 2:.1f} of {count} on each side."
+    )
+
+
+def widened_said(
     spread: pd.DataFrame, target: pd.DataFrame, tier: str = "ft", grouping: str = "activity", of: str = "model"
 ) -> str:
-    """Return how many of the intervals would lie off zero by chance, and how many do once widened; empty for few."""
+    """Return how many changes are beyond chance with intervals widened for the number of cases, in words."""
     columns = [(spread_rows(spread, tier, grouping), "change")]
     for reference in ("base", "control"):
         rows = target_rows(target, tier, grouping, reference)
         columns += [(rows, "change"), (rows, "mci")] if len(rows) else []
-    count = len(columns[0][0])
-    if count <= FEW:
-        return ""
     surely = sum(tally(rows, column, comparisons=len(rows)).surely for rows, column in columns)
     left = (
         f"at most {surely} changes are beyond chance"
         if surely
         else "no change of the gap or of the group served worst is beyond chance"
     )
-    return (
-        f"with intervals widened for {counted(count, of)}, {left}. The counts that follow are of 95 % intervals off zero, where "
-        f"chance alone puts about {count * LEVEL / 2:.1f} of {count} on each side."
-    )
+    return f"with intervals widened for {counted(len(columns[0][0]), of)}, {left}"
 
 
 def counted(count: int, of: str) -> str:

@@ -141,12 +141,14 @@ def test_a_finished_study_is_broken_down_without_training(tmp_path: Path, monkey
         and "2 seeds" in source
         and [len(part) for part in parts] == [len(effect), len(spread), len(target)]
     )
-    assert groups.measured_said([(title, source, parts)]).startswith(
-        "On real ratings (own, 2-core, 1 model, 2 seeds): FT's Var"
+    assert groups.measured_said([(title, source, parts)]).startswith("FT's Var") and groups.measured_said([]) == ""
+    assert "of 2 cases" in groups.measured_said([(title, source, parts)] * 2)
+    verdict = groups.verdict([(title, source, parts)])
+    assert (
+        verdict.startswith("With intervals widened for 1 case, ") and "FT's Var(L,M,H) is below Base's in " in verdict
     )
-    assert "of 2 cases" in groups.measured_said(
-        [(title, source, parts)] * 2
-    ) and "Not measured" in groups.measured_said([])
+    assert verdict.endswith("A case is a model on a dataset: own, 2-core, 1 model, 2 seeds.")
+    assert groups.verdict([]) == "Not measured on real ratings."
     with pytest.raises(ParameterError, match="give a list"):
         list(groups.measured_parts("s"))
     ((title, _, found),) = sensitivity.measured_parts(["s"])
