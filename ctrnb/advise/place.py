@@ -25,8 +25,8 @@ COLUMNS = [
 def measured_places(model: str) -> pd.DataFrame:
     """Return FT's changes of AUC with one model on every measured dataset whose density is kept, sparsest first.
 
-    Columns: ledger, dataset, k, drop_middle, model, density_percent, reference (base or control), change, low, high, seeds. Empty where there is no
-    ledger: an installed package has none.
+    Columns: ledger, dataset, k, drop_middle, model, density_percent, reference (base or control), change, low, high, seeds.
+    Empty where there is no ledger.
     """
     try:
         changes = all_changes()

@@ -14,9 +14,14 @@ import pandas as pd
 from ctrnb.plots import with_interval
 from ctrnb.report.beside import CELL, NOT_REPRODUCED, REPRODUCED, UNDECIDED, comparable, paper_cells, reproduction
 from ctrnb.study.changes import LEVEL, combined
+from ctrnb.study.ledger import TIER_NAMES
 
 DENSE, SPARSE = "ML-1M", "Yelp2022"
 GAIN = 1.0  # stands for a gain of any size where only its side is judged
+COLUMNS = [
+    "key", "claim", "source", "dataset", "ours", "printed", "seeds", "cells", "named", "reproduced", "not_reproduced", "undecided",
+    "paper_percent", "ours_percent", "detectable_percent", "verdict",
+]  # fmt: skip
 FEW = 2  # cells that are named rather than counted
 HELD = {REPRODUCED: "holds", NOT_REPRODUCED: "does not hold", UNDECIDED: UNDECIDED}  # of a claim of ours
 
@@ -125,7 +130,7 @@ def claims(changes: pd.DataFrame) -> pd.DataFrame:
             "ours": False,
         }
         rows.append(head | {"printed": len(printed_pairs())} | summary(cells))
-    return pd.DataFrame(rows, columns=None if rows else ["key", "claim", "dataset", "seeds", "verdict"])
+    return pd.DataFrame(rows, columns=None if rows else COLUMNS)
 
 
 def summary(cells: pd.DataFrame) -> dict:
@@ -135,7 +140,7 @@ def summary(cells: pd.DataFrame) -> dict:
     return {
         "seeds": str(most) if fewest == most else f"{fewest} to {most}",
         "cells": len(cells),
-        "named": " and ".join(f"{row.model_name} at k = {row.k}" for row in cells.itertuples()),
+        "named": named(cells),
         "reproduced": verdicts.count(REPRODUCED),
         "not_reproduced": verdicts.count(NOT_REPRODUCED),
         "undecided": verdicts.count(UNDECIDED),
@@ -146,11 +151,19 @@ def summary(cells: pd.DataFrame) -> dict:
     }
 
 
+def named(cells: pd.DataFrame) -> str:
+    """Return which cells these are, with their tier where two would have one name."""
+    names = [f"{row.model_name} at k = {row.k}" for row in cells.itertuples()]
+    if len(set(names)) < len(names):
+        names = [f"{name} ({TIER_NAMES[tier]})" for name, tier in zip(names, cells["tier"], strict=True)]
+    return " and ".join(names)
+
+
 def said(table: pd.DataFrame, key: str) -> str:
     """Return the verdict on a claim in words, dataset by dataset: "reproduced (ml-1m, 5 seeds, 4 of the paper's 6 cells)"."""
     parts = []
     for row in table[table["key"] == key].itertuples():
-        seeds = f"{row.seeds} seed{'' if row.seeds == '1' else 's'}"
+        seeds = "1 seed" if row.seeds == "1" else f"{row.seeds} seeds"
         which = f"only {row.named}" if row.cells <= FEW else str(row.cells)
         share = f", {which} of the paper's {row.printed} cells" if row.cells < row.printed else ""
         parts.append(f"{row.verdict} ({row.dataset}, {seeds}{share})")

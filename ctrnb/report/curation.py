@@ -137,7 +137,7 @@ def apart(cells: pd.DataFrame) -> pd.DataFrame:
     removed = own["drop_middle"].map({True: "removed", False: "kept"})
     columns = {
         "table": own["table"], "k": own["k"], "middle ratings": removed, "statistic": own["statistic"].map(UNITS),
-        "printed": own["printed"], "counted": own["ours"].map("{:,.3f}".format).str.replace(".000", ""), "": own["said"],
+        "printed": own["printed"], "counted": [f"{value:,.3f}".replace(".000", "") for value in own["ours"]], "": own["said"],
     }  # fmt: skip
     return pd.DataFrame(columns).set_index(["table", "k", "middle ratings"])
 

@@ -28,6 +28,7 @@ from ctrnb.report.measured import (  # noqa: F401 (chapters find them here too)
     ledgers,
     measured,
     measured_changes,
+    measured_on,
     provenance,
     searched,
     sources,

@@ -29,7 +29,7 @@ from ctrnb.evaluation.groups import group_thresholds
 from ctrnb.models import DISPLAY
 from ctrnb.plots import with_interval
 from ctrnb.report.beside import PAPER_NAMES
-from ctrnb.report.measured import by_place, results_folder
+from ctrnb.report.measured import by_place, counted, results_folder
 from ctrnb.report.parameters import as_list
 from ctrnb.study.changes import LEVEL, Runs
 from ctrnb.study.finished import Finished
@@ -139,9 +139,9 @@ def measured_parts(names: Iterable[str], folder: Path | None = None) -> Iterator
 
 
 def measured_said(parts: Sequence[tuple[str, str, list[pd.DataFrame]]]) -> str:
-    """Return what :func:`measured_parts` say of activity in a few sentences on all of them; empty for none."""
+    """Return what :func:`measured_parts` say of activity in a few sentences on all of them."""
     if not parts:
-        return ""
+        return "nothing is measured."
     return said(*pooled(parts), of="case")
 
 
@@ -151,23 +151,23 @@ def pooled(parts: Sequence[tuple[str, str, list[pd.DataFrame]]]) -> tuple[pd.Dat
     return spread, target
 
 
-def verdict(parts: Sequence[tuple[str, str, list[pd.DataFrame]]], tier: str = "ft") -> str:
+def verdict(parts: Sequence[tuple[str, str, list[pd.DataFrame]]]) -> str:
     """Return whether anything is beyond chance in :func:`measured_parts`, which way the estimates point, and what they rest on."""
     if not parts:
         return "Not measured on real ratings."
     spread, target = pooled(parts)
     titles = "; ".join(f"{title}, {rests_on(tables[0])}" for title, _, tables in parts)
-    rows, name = spread_rows(spread, tier, "activity"), TIER_NAMES[tier]
+    rows, name = spread_rows(spread, "ft", "activity"), TIER_NAMES["ft"]
     found = tally(rows, "change")
     gains = [
         f"{each.above} of {each.count} against {TIER_NAMES[reference]}"
         for reference in ("base", "control")
-        for each in [tally(target_rows(target, tier, "activity", reference), "change")]
+        for each in [tally(target_rows(target, "ft", "activity", reference), "change")]
         if each.count
     ]
     return (
         f"{widened_said(spread, target, of='case').capitalize()}. {name}'s Var(L,M,H) is below "
-        f"Base's in {found.below} of {found.count} cases{control_said(spread, rows, name, 'activity')}, and the group served "
+        f"Base's in {found.below} of {counted(found.count, 'case')}{control_said(spread, rows, name, 'activity')}, and the group served "
         f"worst gains more than the others in {' and in '.join(gains)}. A case is a model on a dataset: {titles}."
     )
 
@@ -322,7 +322,7 @@ def target_said(target: pd.DataFrame, tier: str = "ft", grouping: str = "activit
             f"{mci.surely_above}, and falls short beyond chance in {auc.surely_below} and {mci.surely_below}"
             f"{each_model(rows, 'change', 100)}"
         )
-    return f"In {'; in '.join(parts)}"
+    return f"In {'; in '.join(parts)}" if parts else "FT is not compared"
 
 
 def chance_said(spread: pd.DataFrame, target: pd.DataFrame, of: str = "model") -> str:
@@ -336,25 +336,19 @@ def chance_said(spread: pd.DataFrame, target: pd.DataFrame, of: str = "model") -
     )
 
 
-def widened_said(
-    spread: pd.DataFrame, target: pd.DataFrame, tier: str = "ft", grouping: str = "activity", of: str = "model"
-) -> str:
+def widened_said(spread: pd.DataFrame, target: pd.DataFrame, of: str = "model") -> str:
     """Return how many changes are beyond chance with intervals widened for the number of cases, in words."""
-    columns = [(spread_rows(spread, tier, grouping), "change")]
+    columns = [(spread_rows(spread, "ft", "activity"), "change")]
     for reference in ("base", "control"):
-        rows = target_rows(target, tier, grouping, reference)
+        rows = target_rows(target, "ft", "activity", reference)
         columns += [(rows, "change"), (rows, "mci")] if len(rows) else []
     surely = sum(tally(rows, column, comparisons=len(rows)).surely for rows, column in columns)
     left = (
-        f"at most {surely} changes are beyond chance"
+        f"at most {counted(surely, 'change')} {'is' if surely == 1 else 'are'} beyond chance"
         if surely
         else "no change of the gap or of the group served worst is beyond chance"
     )
     return f"with intervals widened for {counted(len(columns[0][0]), of)}, {left}"
-
-
-def counted(count: int, of: str) -> str:
-    return f"{count} {of}{'s' if count != 1 else ''}"
 
 
 def each_model(rows: pd.DataFrame, column: str, scale: float, most: int = FEW) -> str:

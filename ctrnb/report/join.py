@@ -82,10 +82,11 @@ def put(
     """
     for path, table in tables.items():
         if path.is_file():
+            kept = read_cells(path)
             try:
-                tables[path] = combine(read_cells(path), table)
+                tables[path] = combine(kept, table)
             except RunError as error:
-                raise RunError(f"{path}, with the rows to be put into it: {error}") from None
+                raise RunError(f"{path} and the rows to be put into it: {error}") from None
     for path, table in tables.items():
         write_table(table, path)
         print(f"{path}: {len(table[CELL].drop_duplicates())} cells")

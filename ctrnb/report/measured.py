@@ -38,6 +38,12 @@ def results_folder(folder: Path | None = None) -> Path:
     return folder or book_root() / "book" / "results"
 
 
+EMPTY = [  # the columns of changes where nothing was measured
+    "ledger", "dataset", "k", "drop_middle", "model", "model_name", "tier", "reference", "metric", "mean", "reference_mean",
+    "change", "change_percent", "low", "high", "se", "df", "verdict", "seeds", "sd_seeds", "p_seeds", "p_holm", "mde_percent",
+]  # fmt: skip
+
+
 def ledgers(folder: Path | None = None) -> list[str]:
     """Return the names of the measured ledgers that there are."""
     names = [path.stem for path in sorted(results_folder(folder).glob("*.csv"))]
@@ -84,7 +90,7 @@ def all_changes(folder: Path | None = None, rerun: pd.DataFrame | None = None) -
     tables = [changes.assign(ledger=name, fresh=False) for name, changes in kept if changes is not None]
     tables += [rerun.assign(ledger="this run", fresh=True)] if rerun is not None else []
     if not tables:
-        return pd.DataFrame(columns=["ledger", "dataset", "tier", "reference"])
+        return pd.DataFrame(columns=EMPTY)
     keys = ["dataset", "k", "drop_middle", "model", "tier", "reference", "metric"]
     table = pd.concat(tables, ignore_index=True).sort_values(
         ["fresh", "seeds", "ledger"], ascending=[False, False, True], kind="stable"
@@ -167,6 +173,17 @@ def sources(changes: pd.DataFrame, folder: Path | None = None) -> str:
     return " | ".join(found) or "no ledger"
 
 
+def counted(count: int, of: str) -> str:
+    """Return a number of things in words: "1 seed", "3 seeds"."""
+    return f"{count} {of}{'' if count == 1 else 's'}"
+
+
+def measured_on(name: str, folder: Path | None = None) -> str:
+    """Return :func:`provenance` of a ledger, or that it is not measured."""
+    rows = measured(name, folder)
+    return "not measured" if rows is None else provenance(rows)
+
+
 def devices(rows: pd.DataFrame) -> str:
     """Return what rows were measured on, in words."""
     return "; ".join(name.replace("CPU, 1 threads", "CPU, 1 thread") for name in rows["device"].unique())
@@ -179,7 +196,7 @@ def provenance(rows: pd.DataFrame) -> str:
     parts = [
         f"dataset {', '.join(map(str, rows['dataset'].unique()))}",
         *([f"k = {', '.join(map(str, rows['k'].unique()))}"] if "k" in rows else []),
-        f"{seeds} seed{'s' if seeds > 1 else ''}",
+        counted(seeds, "seed"),
         *([f"{splits} splits"] if splits > 1 else []),
         f"{devices(rows)}, {', '.join(rows['precision'].unique())}",
         f"torch {', '.join(rows['torch'].unique())}",

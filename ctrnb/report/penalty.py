@@ -15,7 +15,7 @@ import typer
 from ctrnb.plots import with_interval
 from ctrnb.report.experiments import runs_folder
 from ctrnb.report.join import CELL, put, replaced
-from ctrnb.report.measured import CHANGES, all_changes, measured, measured_changes, provenance, results_folder
+from ctrnb.report.measured import CHANGES, all_changes, counted, measured, measured_changes, provenance, results_folder
 from ctrnb.report.tuning import NARROW, closed
 from ctrnb.study.inprocess import InProcessEngine
 from ctrnb.study.ledger import TIER_NAMES
@@ -96,7 +96,9 @@ def base_raised(parts: Sequence[tuple[str, pd.DataFrame, pd.DataFrame]]) -> str:
         told.append(
             f"{POINTS * (auc[chosen] - auc[least]):+.2f} points on {rows['dataset'].iloc[0]} ({chosen:g} for {least:g})"
         )
-    return " and ".join(told) or "not measured"
+    if not told:
+        return "what the best adds is not measured"
+    return f"the best adds {' and '.join(told)} to Base's test AUC"
 
 
 def readable(rows: pd.DataFrame, changes: pd.DataFrame) -> pd.DataFrame:
@@ -152,8 +154,19 @@ def searched_apart(rows: pd.DataFrame, folder: Path | None = None) -> str:
 
 def falls(parts: Sequence[tuple[str, pd.DataFrame, pd.DataFrame]]) -> str:
     """Return the gain on each measured dataset at the smallest penalty and at Base's best, in words."""
-    told = [f"on {title} {statement(rows, changes)}" for title, rows, changes in parts]
-    return "; ".join(told) or "not measured on real ratings yet"
+    if not parts:
+        return "not measured on real ratings yet"
+    smaller = 0
+    for _, rows, changes in parts:
+        table = gains(changes).set_index("penalty")["change"]
+        smaller += bool(table[best(rows)["base"]] < table.iloc[0])
+    told = "; ".join(f"on {title} {statement(rows, changes)}" for title, rows, changes in parts)
+    return f"at Base's best penalty FT gains less than at the smallest in {smaller} of {counted(len(parts), 'dataset')}: {told}"
+
+
+def here(rows: pd.DataFrame) -> str:
+    """Return the dataset and the number of seeds of a run, in words."""
+    return f"{', '.join(map(str, rows['dataset'].unique()))}, {counted(rows['seed'].nunique(), 'seed')}"
 
 
 def main(

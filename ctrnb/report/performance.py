@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ctrnb.models import DISPLAY
-from ctrnb.report.measured import devices, measured, results_folder
+from ctrnb.report.measured import counted, devices, measured, results_folder
 from ctrnb.study.ledger import TIER_NAMES
 
 WANTED = ("fuxictr", "dataloader", "tiers", "growth", "stacked", "ceilings", "memory", "yelp-size")
@@ -56,10 +56,9 @@ def at_size(folder: Path | None = None) -> pd.DataFrame:
 
 def graph_ratio(rows: pd.DataFrame, base: str = "base") -> pd.Series:
     """Return the time of TS's epoch over that of a Base's in :func:`at_size` rows; none where it was not measured."""
-    if rows.empty:
-        return pd.Series(dtype=float)
-    seconds = rows.set_index("stage")["seconds_whole"]
-    return seconds[[f"{EPOCH}ts"]] / seconds[f"{EPOCH}{base}"]
+    seconds = rows.groupby("stage")["seconds_whole"].mean() if len(rows) else pd.Series(dtype=float)
+    ours, theirs = f"{EPOCH}ts", f"{EPOCH}{base}"
+    return seconds[[ours]] / seconds[theirs] if {ours, theirs} <= set(seconds.index) else pd.Series(dtype=float)
 
 
 def said_on(values: pd.Series, rows: pd.DataFrame) -> str:
@@ -71,7 +70,7 @@ def cost(folder: Path | None = None) -> str:
     """Return what an epoch with the graph takes over one without it, on both sizes, in words."""
     tiers, size = benchmark("tiers", folder), graph_ratio(at_size(folder))
     if tiers.empty or size.empty:
-        return "not measured"
+        return "what an epoch takes is not measured"
     small = span(tiers["epoch_over_base_epoch"])
     return f"an epoch takes {small} times one without the graph on MovieLens-1M, {span(size)} times at the size of Yelp2022"
 
@@ -117,11 +116,6 @@ def epochs_said(rows: pd.DataFrame) -> str:
         f"{place.dataset}, k = {place.k}" for place in rows[["dataset", "k"]].drop_duplicates().itertuples()
     )
     return f"{more} epochs after Base's {base} ({places}, {counted(models, 'model')}, {counted(seeds, 'seed')})"
-
-
-def counted(count: int, of: str) -> str:
-    """Return a number of things in words."""
-    return f"{count} {of}{'s' if count != 1 else ''}"
 
 
 def missing(folder: Path | None = None) -> str:

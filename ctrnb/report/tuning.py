@@ -9,6 +9,7 @@ under ``book/studies/tuning``.
 
 import json
 from collections.abc import Iterator, Sequence
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -26,17 +27,22 @@ CHANGE = ["change", "low", "high"]
 NARROW = "tuning"
 
 
+def searched_rows(name: str, folder: Path | None = None) -> pd.DataFrame:
+    """Return a ledger's candidates and final runs; none where it is not there or keeps neither settings nor stages."""
+    path = results_folder(folder) / f"{name}.csv"
+    rows = pd.read_csv(path) if path.is_file() else pd.DataFrame()
+    return rows[rows["stage"] != "support"] if {"overrides", "stage"} <= set(rows) else pd.DataFrame()
+
+
 def penalties(name: str, folder: Path | None = None) -> pd.DataFrame:
     """Return a ledger's penalties on embeddings: dataset, k, drop_middle, model, model_name, tier, chosen, tried (a tuple).
 
     ``chosen`` and ``tried`` are NaN and empty where neither the study nor its search named one.
     """
-    path = results_folder(folder) / f"{name}.csv"
     columns = [*KEYS, "model_name", "tier", "chosen", "tried"]
-    rows = pd.read_csv(path) if path.is_file() else pd.DataFrame()
-    if "overrides" not in rows or "stage" not in rows:
+    rows = searched_rows(name, folder)
+    if rows.empty:
         return pd.DataFrame(columns=columns)
-    rows = rows[rows["stage"] != "support"]
     rows = rows.assign(penalty=[json.loads(text).get(PENALTY, np.nan) for text in rows["overrides"]])
     found = []
     for place, part in rows.groupby([*KEYS, "model_name", "tier"], sort=False):
@@ -145,21 +151,21 @@ def sources_of_search(name: str, folder: Path | None = None) -> tuple[str, str]:
 
 
 def statement(name: str, folder: Path | None = None) -> str:
-    """Return what the wider search made of FT's gain over the control, in a sentence; empty where nothing was searched twice."""
-    found: dict[float, list[pd.Series]] = {}
-    models: list[str] = []
-    for model, largest, changes in compared(name, folder):
+    """Return FT's gain over the control with the narrower search and with the wider, in a sentence; empty where nothing was
+    searched twice."""
+    found: dict[str, list[pd.Series]] = {"narrow": [], "wide": []}
+    ends: dict[str, dict[str, None]] = {"narrow": {}, "wide": {}}
+    models: dict[str, None] = {}
+    for place, (model, largest, changes) in zip(cycle(found), compared(name, folder), strict=False):
         gain = changes[(changes["tier"] == "ft") & (changes["reference"] == "control")]
-        found.setdefault(largest, []).append(100 * gain.iloc[0][CHANGE].astype(float))
-        models = list(dict.fromkeys([*models, model]))
-    if not found:
+        found[place].append(100 * gain.iloc[0][CHANGE].astype(float))
+        ends[place][f"{largest:g}"] = models[model] = None
+    if not models:
         return ""
-    gains = " and ".join(
-        f"{averaged(pd.DataFrame(rows))} with penalties up to {most:g}" for most, rows in found.items()
-    )
+    narrow, wide = (f"{averaged(pd.DataFrame(found[at]))} with penalties up to {' or '.join(ends[at])}" for at in found)
     other = " and ".join(other_than_penalty(name, folder))
-    besides = f"; the two also differ in {other}" if other else ""
-    return f"The search decides much of it: for {' and '.join(models)} FT's gain over the control is {gains}{besides}."
+    besides = f"; the two searches also differ in {other}" if other else ""
+    return f"For {' and '.join(models)} FT's gain over the control is {narrow} and {wide}{besides}."
 
 
 def averaged(changes: pd.DataFrame) -> str:
@@ -175,10 +181,8 @@ def other_than_penalty(name: str, folder: Path | None = None) -> list[str]:
     models, root = {model for model, _, _ in compared(name, folder)}, results_folder(folder)
     rates, devices = [], []
     for place in (root / NARROW, root):
-        rows = measured(name, place)
-        if rows is None:
-            return []
-        own = rows[rows["model_name"].isin(models) & (rows["stage"] != "support") & (rows["tier"] == "ft")]
+        rows = searched_rows(name, place)
+        own = rows[rows["model_name"].isin(models) & (rows["tier"] == "ft")]
         rates.append({json.loads(text).get("training.learning_rate") for text in own["overrides"]})
         devices.append(set(own["device"]))
     found = ["the learning rates tried"] if rates[0] != rates[1] else []
@@ -218,7 +222,17 @@ def densities(rows: pd.DataFrame) -> str:
 def control_over_base(folder: Path | None = None) -> str:
     """Return, dataset by dataset, what training further without the graph changes in the cells of :func:`gains`."""
     found = by_dataset(gains("control", "base", folder))
-    return "; ".join(f"{averaged(100 * rows[CHANGE])} on {dataset}" for dataset, rows in found) or "not measured"
+    told = "; ".join(f"{averaged(100 * rows[CHANGE])} on {dataset}" for dataset, rows in found)
+    return f"changes AUC by {told}" if told else "is not measured"
+
+
+def gainers(summary: pd.DataFrame, name: str, folder: Path | None = None) -> str:
+    """Return the models, as :func:`marked`, in which FT gains over the control beyond chance; with k where there are several."""
+    found = marked(summary, name, folder)
+    found = found[(found["tier_name"] == TIER_NAMES["ft"]) & (found["gain_low"] > 0)]
+    many = "k" in summary and summary["k"].nunique() > 1
+    names = [f"{row.model_name} (k = {row.k})" if many else row.model_name for row in found.itertuples()]
+    return ", ".join(names) or "none"
 
 
 def by_dataset(changes: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:

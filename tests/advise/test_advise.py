@@ -1,13 +1,14 @@
 import itertools
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from ctrnb.advise import Request, advise_on, try_tiers
+from ctrnb.advise import Request, advise_on, page, try_tiers
 from ctrnb.advise.advice import COSTS, EQUAL, PAYS, UNDECIDED, Effect, decide
 from ctrnb.advise.page import lines, open_penalty
 from ctrnb.advise.place import nearest, paper_places
@@ -54,6 +55,20 @@ def shop(tmp_path_factory) -> Path:
 def test_message_passing_pays_only_where_it_beats_both(base, control, verdict, reason) -> None:
     found = decide({"base": base, "control": control}, 0.001)
     assert found.verdict == verdict and reason in found.reason
+
+
+@pytest.mark.parametrize(
+    ("verdict", "said"),
+    [
+        (PAYS, "Message passing by fine-tuning pays on shop"),
+        (COSTS, "Message passing by fine-tuning does not pay on shop"),
+        (EQUAL, "Message passing by fine-tuning makes no difference that matters on shop"),
+        (UNDECIDED, "Whether message passing by fine-tuning pays on shop is undecided"),
+    ],
+)
+def test_every_verdict_is_a_sentence(verdict: str, said: str) -> None:
+    trial = SimpleNamespace(encoded=SimpleNamespace(name="shop"))
+    assert page.answer(SimpleNamespace(ft=SimpleNamespace(verdict=verdict), trial=trial)) == said
 
 
 def test_a_loss_too_small_to_matter_is_no_loss() -> None:

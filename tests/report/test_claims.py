@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,6 +20,7 @@ from ctrnb.report.beside import (
     used,
 )
 from ctrnb.report.claims import CLAIMS, REMOVAL, claims, supervision_pairs
+from ctrnb.report.measured import all_changes
 from ctrnb.study.changes import NORMAL, detectable
 
 SE = 0.02  # percent
@@ -166,7 +169,7 @@ def test_supervision_pairs_compare_levels_of_like_density() -> None:
     assert supervision_pairs(measured_like(2)).empty
 
 
-def test_verdicts_in_words() -> None:
+def test_verdicts_in_words(tmp_path: Path) -> None:
     table = claims(pd.concat([measured_like(3), measured_like(3, dataset="yelp-small").assign(seeds=1)]))
     assert words.said(table, "ft-dense") == "reproduced (ml-1m, 5 seeds)"
     part = measured_like(3).query("model != 'dcnv2'")
@@ -174,6 +177,15 @@ def test_verdicts_in_words() -> None:
     part = measured_like(8).query("model != 'dcnv2'")
     one = claims(measured_like(3).query("k == 6 and model == 'dcnv2'"))
     assert words.said(one, "ft-dense") == "reproduced (ml-1m, 5 seeds, only dcnv2 at k = 6 of the paper's 9 cells)"
+    pair = claims(measured_like(8).query("model == 'dcnv2' and k in (1, 19)"))
+    assert words.said(pair, "removal") == (
+        "reproduced (ml-1m, 5 seeds, only dcnv2 at k = 1 (Base) and dcnv2 at k = 1 (TS) of the paper's 16 cells)"
+    )
+    nothing = claims(all_changes(tmp_path))
+    assert (
+        nothing.empty and words.readable(nothing, nothing).empty and words.said(nothing, "ft-dense") == "not measured"
+    )
+    assert used([2, 8], all_changes(tmp_path)).empty and not list(by_dataset(2, all_changes(tmp_path)))
     assert words.said(claims(part), "removal") == "reproduced (ml-1m, 5 seeds, 12 of the paper's 16 cells)"
     mixed = measured_like(3)
     mixed.loc[mixed["model"] == "dcnv2", "seeds"] = 1

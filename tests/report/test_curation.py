@@ -55,6 +55,11 @@ def test_a_sample_is_shown_and_not_compared() -> None:
     assert curation.apart(cells)["counted"].tolist() == ["3,400"]
 
 
+def test_where_all_numbers_agree_none_is_listed() -> None:
+    cells = curation.compared(counted(items=34_000))
+    assert (cells["said"] == curation.AGREES).all() and curation.apart(cells).empty
+
+
 def test_nothing_counted_is_said(tmp_path: Path) -> None:
     found = curation.counts(tmp_path)
     cells = curation.compared(found)

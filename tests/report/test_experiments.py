@@ -54,6 +54,22 @@ def test_figures_are_drawn_from_tables(rows: pd.DataFrame) -> None:
     figure = plots.change_by_model(table, "title")
     assert figure.axes[0].get_xlabel() and [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["DCNv2"]
     assert plots.verdict_table(table)["to Base, points (95 %)"].str.contains("[▲▼=]").any()
+    places = pd.DataFrame(
+        {"density_percent": [1.0, 2.0], "reference": "base", "change": 0.001, "low": 0.0, "high": 0.002}
+    )
+    labels = plots.effects_by_density(places.assign(open=[False, True]), 1.5, "x").legends[0].get_texts()
+    assert [text.get_text() for text in labels] == ["this dataset", "to Base", "to Base, open"]
+    row = {"model_name": "A", "tier_name": "FT", "auc": 0.8, "logloss": 0.5, "change_percent": 0.25}
+    row |= {
+        "delta": 0.002,
+        "delta_low": 0.001,
+        "delta_high": 0.003,
+        "gain": -0.001,
+        "gain_low": -0.002,
+        "gain_high": 0.001,
+    }
+    shown = [text.replace("\u00a0", " ") for text in plots.verdict_table(pd.DataFrame([row])).iloc[0]]
+    assert shown == ["0.8000", "0.5000", "+0.25", "▲ +0.20 (+0.10 to +0.30)", "= -0.10 (-0.20 to +0.10)"]
     assert [plots.sign(*ends) for ends in ((0.1, 0.2), (-0.2, -0.1), (-0.1, 0.1), (np.nan, np.nan))] == [
         "▲",
         "▼",

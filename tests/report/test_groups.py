@@ -99,6 +99,8 @@ def test_many_intervals_are_widened_and_chance_is_counted() -> None:
     assert "widened for 20 cases, no change of the gap or of the group served worst is beyond chance." in said
     far = cases([-2.0] + [0.0] * 19)
     assert "at most 3 changes are beyond chance" in groups.chance_said(far, far, of="case")  # variance, AUC and MCI
+    one = groups.widened_said(cases([-5.0, 0.0, 0.0]), cases([0.0, 0.0, 0.0]), of="case")
+    assert one == "with intervals widened for 3 cases, at most 1 change is beyond chance"
     widened = groups.tally(cases([2.9 / 1.96, 3.1 / 1.96]), "change", 18)  # the normal quantile of 0.05 / 36 is 2.99
     assert widened == groups.Tally(2, 2, 0, 1, 0)
 
@@ -141,7 +143,10 @@ def test_a_finished_study_is_broken_down_without_training(tmp_path: Path, monkey
         and "2 seeds" in source
         and [len(part) for part in parts] == [len(effect), len(spread), len(target)]
     )
-    assert groups.measured_said([(title, source, parts)]).startswith("FT's Var") and groups.measured_said([]) == ""
+    assert (
+        groups.measured_said([(title, source, parts)]).startswith("FT's Var")
+        and groups.measured_said([]) == "nothing is measured."
+    )
     assert "of 2 cases" in groups.measured_said([(title, source, parts)] * 2)
     verdict = groups.verdict([(title, source, parts)])
     assert (
@@ -149,6 +154,7 @@ def test_a_finished_study_is_broken_down_without_training(tmp_path: Path, monkey
     )
     assert verdict.endswith("A case is a model on a dataset: own, 2-core, 1 model, 2 seeds.")
     assert groups.verdict([]) == "Not measured on real ratings."
+    assert groups.target_said(target.iloc[:0]) == "FT is not compared"
     with pytest.raises(ParameterError, match="give a list"):
         list(groups.measured_parts("s"))
     ((title, _, found),) = sensitivity.measured_parts(["s"])

@@ -88,9 +88,15 @@ def test_the_statement_compares_the_smallest_penalty_with_bases_best() -> None:
     first = table({1e-5: 0.004, 1e-3: 0.0}, {1e-5: 0.72, 1e-3: 0.70})
     assert penalty.statement(*first).endswith("at 1e-05, the smallest penalty and the best for Base")
     parts = [("d", *each) for each in ((rows, changes), first)]
-    assert penalty.falls(parts) == "; ".join(f"on d {penalty.statement(*each)}" for each in ((rows, changes), first))
-    assert penalty.base_raised(parts) == "+0.10 points on d (0.001 for 1e-05) and +0.00 points on d (1e-05 for 1e-05)"
-    assert penalty.base_raised([]) == "not measured"
+    told = "; ".join(f"on d {penalty.statement(*each)}" for each in ((rows, changes), first))
+    assert (
+        penalty.falls(parts) == f"at Base's best penalty FT gains less than at the smallest in 1 of 2 datasets: {told}"
+    )
+    assert penalty.here(rows) == "d, 1 seed"
+    assert penalty.base_raised(parts) == (
+        "the best adds +0.10 points on d (0.001 for 1e-05) and +0.00 points on d (1e-05 for 1e-05) to Base's test AUC"
+    )
+    assert penalty.base_raised([]) == "what the best adds is not measured"
     assert penalty.falls([]) == "not measured on real ratings yet"
 
 
@@ -125,7 +131,7 @@ def test_a_dataset_measured_again_replaces_its_rows_alone(tmp_path, measured) ->
     join.put({path: rows}, join.replaced)
     kept = pd.read_csv(path)
     assert len(kept) == 2 * len(rows) and (kept["auc"] > 0).all()
-    with pytest.raises(RunError, match="penalty.csv, .* has the columns auc"):
+    with pytest.raises(RunError, match="penalty.csv and the rows .* has the columns auc"):
         join.put({path: rows.drop(columns="auc")}, join.replaced)
 
 

@@ -78,7 +78,7 @@ def test_the_ratio_at_size_is_over_base_and_of_epochs_alone(folder) -> None:
 
 
 def test_what_the_graph_costs_is_told_for_both_sizes(folder) -> None:
-    assert performance.cost(folder) == "not measured"
+    assert performance.cost(folder) == "what an epoch takes is not measured"
     for name, rows in (
         ("tiers", [{"epoch_over_base_epoch": 1.1}, {"epoch_over_base_epoch": 1.25}]),
         (
@@ -90,6 +90,13 @@ def test_what_the_graph_costs_is_told_for_both_sizes(folder) -> None:
     assert performance.cost(folder) == (
         "an epoch takes 1.10 to 1.25 times one without the graph on MovieLens-1M, 4.50 times at the size of Yelp2022"
     )
+
+
+def test_a_stage_that_was_not_measured_gives_no_ratio_and_one_measured_twice_its_mean() -> None:
+    names = [f"{performance.EPOCH}{tier}" for tier in ("base", "ts", "ts")]
+    rows = pd.DataFrame({"stage": names, "seconds_whole": [2.0, 8.0, 10.0]})
+    assert performance.graph_ratio(rows).tolist() == [4.5]
+    assert performance.graph_ratio(rows.iloc[:1]).empty and performance.graph_ratio(rows, "base, update by rows").empty
 
 
 def test_nothing_at_size_is_said(tmp_path) -> None:

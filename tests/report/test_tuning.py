@@ -32,6 +32,7 @@ def changes(models: list[str], gain: float) -> pd.DataFrame:
         rows += [head | {"tier": tier, "reference": "", "mean": 0.8} for tier in ("base", "control", "ft", "ts")]
         change = {"tier": "ft", "change": gain, "low": gain - 0.001, "high": gain + 0.001}
         rows += [head | change | {"reference": reference} for reference in ("base", "control")]
+        rows.append(head | {"tier": "control", "reference": "base", "change": 0.005, "low": 0.004, "high": 0.006})
     return pd.DataFrame(rows)
 
 
@@ -86,14 +87,21 @@ def test_what_the_wider_search_changed_is_told_of_models_that_had_it(folder: Pat
     assert table.index.tolist() == [("A", "0.0001"), ("A", "0.001"), ("B", "0.0001"), ("B", "0.001")]
     assert table["FT to Control, points"].tolist()[0].startswith("+0.30")
     assert tuning.statement("s", folder) == (
-        "The search decides much of it: for A and B FT's gain over the control is +0.30 points on average (intervals within +0.20 to "
-        "+0.40) with penalties up to 0.0001 and -0.02 points on average (intervals within -0.12 to +0.08) with penalties up to 0.001."
+        "For A and B FT's gain over the control is +0.30 points on average (intervals within +0.20 to +0.40) with penalties up "
+        "to 0.0001 and -0.02 points on average (intervals within -0.12 to +0.08) with penalties up to 0.001."
     )
-    wide = pd.read_csv(folder / "s.csv")
-    wide.assign(device="GPU").to_csv(folder / "s.csv", index=False)
-    assert tuning.statement("s", folder).endswith("up to 0.001; the two also differ in the device.")
     narrow, wide = tuning.sources_of_search("s", folder)
     assert narrow.startswith("dataset d; k = 6") and wide.startswith("dataset d; k = 6")
+
+
+def test_what_else_two_searches_differ_in_is_said_by_what_was_tried(folder: Path) -> None:
+    wide = pd.read_csv(folder / "s.csv")
+    rates = [json.dumps(json.loads(text) | {"training.learning_rate": 3e-3}) for text in wide["overrides"]]
+    rates = wide["overrides"].where(wide["stage"] == "final", rates)  # another rate tried, the same chosen
+    wide.assign(overrides=rates).to_csv(folder / "s.csv", index=False)
+    assert tuning.statement("s", folder).endswith("; the two searches also differ in the learning rates tried.")
+    wide.assign(device="GPU").to_csv(folder / "s.csv", index=False)
+    assert tuning.statement("s", folder).endswith("; the two searches also differ in the device.")
 
 
 def test_the_gain_over_the_control_is_that_of_closed_models_alone(folder: Path) -> None:
@@ -101,7 +109,7 @@ def test_the_gain_over_the_control_is_that_of_closed_models_alone(folder: Path) 
     assert (
         tuning.gain_over_control(folder / "tuning") == "on no dataset, for no penalty was searched far enough to tell"
     )
-    assert tuning.control_over_base(folder) == "not measured", "these changes are FT's alone"
+    assert tuning.control_over_base(folder) == "changes AUC by +0.50 points (+0.40 to +0.60) on d"
     assert (
         tuning.at_an_end(folder)
         == "In 0 of the 1 cells that are not open FT or the control chose an end of its own grid"
@@ -115,6 +123,25 @@ def test_the_gain_over_the_control_is_that_of_closed_models_alone(folder: Path) 
     assert tuning.at_an_end(folder).startswith("In 1 of the 1 cells")
 
 
+def test_densities_are_told_as_a_range() -> None:
+    assert tuning.densities(pd.DataFrame({"density_percent": [3.1, 0.234]})) == " (density 0.23 to 3.1 %)"
+    assert tuning.densities(pd.DataFrame({"density_percent": [4.9, 4.9]})) == " (density 4.9 %)"
+    assert (
+        tuning.densities(pd.DataFrame({"density_percent": [np.nan]}))
+        == tuning.densities(pd.DataFrame({"k": [1]}))
+        == ""
+    )
+
+
+def test_gainers_are_marked_and_have_their_core_where_there_are_several(folder: Path) -> None:
+    summary = pd.DataFrame(
+        {"k": 6, "model_name": ["A", "B", "B"], "tier_name": ["FT", "FT", "TS"], "gain_low": [0.1, 0.1, 0.1]}
+    )
+    assert tuning.gainers(summary, "s", folder) == "A, B*"
+    assert tuning.gainers(summary.assign(k=[6, 10, 6]), "s", folder) == "A (k = 6), B (k = 10)"
+    assert tuning.gainers(summary.assign(gain_low=-0.1), "s", folder) == "none"
+
+
 def test_a_model_is_marked_in_its_open_cores_alone(folder: Path) -> None:
     summary = pd.DataFrame({"k": [6, 10], "model_name": ["B", "B"]})
     assert tuning.marked(summary, "s", folder)["model_name"].tolist() == ["B*", "B"]
@@ -122,7 +149,7 @@ def test_a_model_is_marked_in_its_open_cores_alone(folder: Path) -> None:
 
 def test_nothing_measured_is_nothing_said(tmp_path: Path) -> None:
     assert tuning.gain_over_control(tmp_path) == "on no dataset, for no penalty was searched far enough to tell"
-    assert tuning.control_over_base(tmp_path) == "not measured"
+    assert tuning.control_over_base(tmp_path) == "is not measured"
     assert tuning.statement("s", tmp_path) == tuning.caveat("s", tmp_path) == ""
     assert tuning.search_table("s", tmp_path).empty and tuning.open_cells(tmp_path).empty
     assert tuning.sources_of_search("s", tmp_path) == ("not measured", "not measured")
