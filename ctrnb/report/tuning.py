@@ -204,7 +204,7 @@ def gains(tier: str = "ft", reference: str = "control", folder: Path | None = No
 def gain_over_control(folder: Path | None = None) -> str:
     """Return, dataset by dataset, in how many closed cells FT gains over the control beyond chance, and how much."""
     parts = [
-        f"on {dataset}{densities(rows)} in {int((rows['low'] > 0).sum())} of {len(rows)} cells, by {averaged(100 * rows[CHANGE])}"
+        f"on {dataset}{densities(rows)} in {int((rows['low'] > 0).sum())} of {len(rows)} cells, over all of them {averaged(100 * rows[CHANGE])}"
         for dataset, rows in by_dataset(gains(folder=folder))
     ]
     return "; ".join(parts) or "on no dataset, for no penalty was searched far enough to tell"
