@@ -14,6 +14,9 @@ from ctrnb.report.chapters import Chapter
 
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
+STARTS = 3  # kernels that are tried
+UNANSWERED = "died before replying"  # jupyter_client's words
+
 
 class BookError(CtrnbError):
     """A chapter failed, or the HTML could not be compiled."""
@@ -57,7 +60,8 @@ def execute(chapter: Chapter, values: dict[str, Any], root: Path, folder: Path) 
     """Execute a chapter into ``folder/NAME.ipynb``, its clean notebook into ``NAME.input.ipynb``, and record it.
 
     Raises:
-        BookError: a cell failed: chapter, cell and error are named, and what was executed is in ``NAME.failed.ipynb``.
+        BookError: a cell failed: chapter, cell and error are named, and what was executed is in ``NAME.failed.ipynb``; or no
+            kernel answered.
     """
     import papermill
 
@@ -68,10 +72,7 @@ def execute(chapter: Chapter, values: dict[str, Any], root: Path, folder: Path) 
     record_file.unlink(missing_ok=True)
     key, begin = key_of(chapter, values, root), time.perf_counter()
     try:
-        papermill.execute_notebook(
-            str(places["input"]), str(places["failed"]), parameters=values, cwd=str(root), kernel_name="python3",
-            progress_bar=False, log_output=False, extra_arguments=["--IPKernelApp.log_level=50"],
-        )  # fmt: skip
+        run(chapter.name, places["input"], places["failed"], values, root)
     except papermill.PapermillExecutionError as error:
         line = next((text for text in error.source.splitlines() if error_line(text)), "")
         raise BookError(
@@ -85,6 +86,30 @@ def execute(chapter: Chapter, values: dict[str, Any], root: Path, folder: Path) 
     )
     record_file.write_text(json.dumps(asdict(record), indent=1), encoding="utf-8")
     return record
+
+
+def run(name: str, source: Path, target: Path, values: dict[str, Any], root: Path) -> None:
+    """Execute a notebook into another, with a new kernel where one dies before it answers.
+
+    Kernels of several processes that start at one moment may be given the same port, and then all but one die.
+
+    Raises:
+        BookError: no kernel answered.
+        papermill.PapermillExecutionError: a cell failed.
+    """
+    import papermill
+
+    for _ in range(STARTS):
+        try:
+            papermill.execute_notebook(
+                str(source), str(target), parameters=values, cwd=str(root), kernel_name="python3", progress_bar=False,
+                log_output=False, extra_arguments=["--IPKernelApp.log_level=50"],
+            )  # fmt: skip
+            return
+        except RuntimeError as error:
+            if UNANSWERED not in str(error):
+                raise
+    raise BookError(f"chapter {name}: {STARTS} kernels, one after the other, died before they answered. Try --jobs 1.")
 
 
 def page_of(chapter: Chapter, folder: Path) -> Any:

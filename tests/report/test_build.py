@@ -140,6 +140,26 @@ def test_only_the_chapter_whose_parameter_changed_is_executed(chapter: Chapter, 
     assert "page: unchanged" in (err := capsys.readouterr().err) and "other: unchanged" not in err
 
 
+def test_a_kernel_that_dies_before_it_answers_is_started_again(chapter: Chapter, tmp_path: Path, monkeypatch) -> None:
+    import papermill
+
+    whole, calls = papermill.execute_notebook, []
+
+    def dying(*given, **named):
+        calls.append(named)
+        if len(calls) < 3:
+            raise RuntimeError("Kernel died before replying to kernel_info")
+        return whole(*given, **named)
+
+    monkeypatch.setattr(papermill, "execute_notebook", dying)
+    execute(chapter, {}, tmp_path, tmp_path / "out")
+    assert len(calls) == 3 and read_record(tmp_path / "out", "page") is not None
+    calls[:] = []
+    monkeypatch.setattr("ctrnb.report.execute.STARTS", 2)
+    with pytest.raises(BookError, match="page: 2 kernels, one after the other, died"):
+        execute(chapter, {"k": 4}, tmp_path, tmp_path / "out")
+
+
 def test_a_failing_chapter_is_named_and_its_executed_part_kept(chapter: Chapter, tmp_path: Path) -> None:
     with pytest.raises(BookError, match=r"chapter page failed in cell 3 \(print.*\): AssertionError: too large"):
         execute_all([chapter], {"page": {"k": 11}}, tmp_path, tmp_path / "out", 1)
