@@ -13,10 +13,10 @@ import pandas as pd
 import typer
 
 from ctrnb.plots import with_interval
+from ctrnb.report import tuning
 from ctrnb.report.experiments import runs_folder
 from ctrnb.report.join import CELL, put, replaced
-from ctrnb.report.measured import CHANGES, all_changes, counted, measured, measured_changes, provenance, results_folder
-from ctrnb.report.tuning import NARROW, closed
+from ctrnb.report.measured import CHANGES, counted, measured, measured_changes, provenance, results_folder
 from ctrnb.study.inprocess import InProcessEngine
 from ctrnb.study.ledger import TIER_NAMES
 from ctrnb.study.penalties import sweep_penalties
@@ -40,7 +40,7 @@ def run(
 
 def kept(folder: Path | None = None) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
     """Yield title, ledger and changes of each dataset and model that was measured."""
-    place = results_folder(folder) / NARROW
+    place = results_folder(folder) / tuning.NARROW
     rows, changes = measured(NAME, place), measured_changes(NAME, place)
     if rows is None or changes is None:
         return
@@ -137,12 +137,8 @@ def said(title: str, rows: pd.DataFrame, changes: pd.DataFrame) -> str:
 
 def searched_apart(rows: pd.DataFrame, folder: Path | None = None) -> str:
     """Return FT's gain on the same cell where each tier's penalty and rate were searched, in a sentence; empty if nowhere."""
-    found = all_changes(folder)
-    if found.empty:
-        return ""
-    own = found[(found[CELL] == rows[CELL].iloc[0].tolist()).all(axis=1) & (found["metric"] == "auc")]
-    own = own[(own["tier"] == GAIN[0]) & (own["reference"] == GAIN[1])]
-    own = closed(own, folder)
+    found = tuning.gains(*GAIN, folder)
+    own = found[(found[CELL] == rows[CELL].iloc[0].tolist()).all(axis=1)]
     if own.empty:
         return ""
     gain = own.iloc[0]
@@ -190,7 +186,7 @@ def main(
             dataset, model, values, k=k, seeds=range(seeds), engine=engine, store=RunStore(runs), device=device,
             observer=Lines(4 * seeds * len(values)),
         )  # fmt: skip
-        place = results_folder() / NARROW
+        place = results_folder() / tuning.NARROW
         put(
             {place / f"{name}.csv": table for name, table in zip((NAME, f"{NAME}{CHANGES}"), found, strict=True)},
             replaced,
