@@ -44,19 +44,6 @@ def change_by_model(summary: pd.DataFrame, title: str) -> Figure:
     return figure
 
 
-def learning_curves(history: pd.DataFrame, title: str) -> Figure:
-    """Draw validation AUC by epoch, a line a tier."""
-    figure, axis = plt.subplots()
-    sns.lineplot(
-        history, x="epoch", y="valid_auc", hue="tier_name", style="tier_name", markers=True, dashes=False,
-        palette=TIER_COLOURS, ax=axis,
-    )  # fmt: skip
-    axis.set(xlabel="epoch of the tier's own training", ylabel="validation AUC", title=title)
-    axis.locator_params(axis="x", integer=True)
-    axis.legend(title="tier")
-    return figure
-
-
 def catplot(table: pd.DataFrame, *, title: str, **options: Any) -> sns.FacetGrid:
     """Return seaborn's grid of panels in the tiers' colours, with a title above it."""
     with plt.rc_context({"figure.constrained_layout.use": False}):  # the grid lays its panels out itself

@@ -106,16 +106,6 @@ def base_settings(overrides: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in overrides.items() if key == "training.epochs"}
 
 
-def history_of(encoded: Encoded, model: str, tiers: Sequence[str], *, seed: int = 0) -> pd.DataFrame:
-    """Return one row an epoch of finished or new trainings: tier_name, epoch, train_loss, valid_auc, seconds."""
-    store = RunStore(runs_folder())
-    frames = []
-    for tier in tiers:
-        result = train(encoded, model, tier, seed=seed, runs=store, device="auto")
-        frames.append(pd.DataFrame(result.history).assign(tier_name=TIER_NAMES[tier]))
-    return pd.concat(frames, ignore_index=True)
-
-
 def summarise(rows: pd.DataFrame, changes: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return mean over seeds by dataset, k, model and tier: metrics, the relative change to Base in percent, the verdict.
 
