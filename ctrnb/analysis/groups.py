@@ -167,33 +167,37 @@ def effects(
     return pd.DataFrame(rows)
 
 
-def spreads(draws: Draws, grouping: Grouping, tiers: Sequence[str], reference: str = "base") -> pd.DataFrame:
-    """Return Var(L,M,H) by tier, for any groups: the sample variance of the groups' AUC in percent² (Table 4).
+def spreads(
+    draws: Draws, grouping: Grouping, tiers: Sequence[str], comparisons: Sequence[tuple[str, str]]
+) -> pd.DataFrame:
+    """Return Var(L,M,H) of any groups, the sample variance of their AUC in percent² (Table 4), and its changes.
 
-    Columns: metric, tier, variance, low, high; change (to the reference), change_low, change_high, change_percent and
-    verdict: narrower, wider, or no significant change.
+    One row a metric and tier that is compared with none, and one a metric and comparison. Columns: metric, tier, reference
+    (empty without one), variance, low, high (of the tier); change (to the reference), change_low, change_high,
+    change_percent and verdict: narrower, wider, or no significant change.
+
+    Args:
+        comparisons: (tier, reference).
     """
+    alone = [(tier, "") for tier in tiers if all(tier != each for each, _ in comparisons)]
     rows = []
     for metric in METRICS:
         labels = [name for name in grouping.labels if any(key == f"{metric}:{name}" for key, _, _ in draws.values)]
         if len(labels) < 2:
             continue
-        for tier in tiers:
-            seeds = seeds_of(draws, tier, reference)
+        for tier, reference in [*alone, *comparisons]:
+            seeds = seeds_of(draws, tier, reference or tier)
             own, against = (
                 [np.var(100 * values, axis=0, ddof=1) for values in of_groups(draws, metric, labels, each, seeds)]
-                for each in (tier, reference)
+                for each in (tier, reference or tier)
             )
-            level, change = estimate(*own), estimate(own[0] - against[0], own[1] - against[1])
-            (low, high), (down, up) = level.interval(), change.interval()
-            row: dict[str, Any] = {
-                "metric": metric,
-                "tier": tier,
-                "variance": level.value,
-                "low": max(low, 0.0),
-                "high": high,
-            }
-            if tier != reference:
+            level = estimate(*own)
+            low, high = level.interval()
+            row: dict[str, Any] = {"metric": metric, "tier": tier, "reference": reference}
+            row |= {"variance": level.value, "low": max(low, 0.0), "high": high}
+            if reference:
+                change = estimate(own[0] - against[0], own[1] - against[1])
+                down, up = change.interval()
                 said = {"improved": "wider", "worse": "narrower"}
                 row |= {"change": change.value, "change_low": down, "change_high": up}
                 row |= {"change_percent": 100 * change.value / float(against[0].mean())}

@@ -93,7 +93,7 @@ def breakdown(
         whole = effects(draws, Grouping(grouping.name, (), grouping.code), comparisons)
         tables = (
             pd.concat([whole, own[own["group"] != EVERYONE]], ignore_index=True),
-            spreads(draws, grouping, tiers),
+            spreads(draws, grouping, tiers, comparisons),
             targeting(draws, grouping, comparisons),
         )
         for rows, table in zip(found, tables, strict=True):
@@ -157,12 +157,12 @@ def verdict(parts: Sequence[tuple[str, str, list[pd.DataFrame]]]) -> str:
         return "Not measured on real ratings."
     spread, target = pooled(parts)
     titles = "; ".join(f"{title}, {rests_on(tables[0])}" for title, _, tables in parts)
-    rows, name = spread_rows(spread, "ft", "activity"), TIER_NAMES["ft"]
+    rows, name = compared(spread, "ft", "activity"), TIER_NAMES["ft"]
     found = tally(rows, "change")
     gains = [
         f"{each.above} of {each.count} against {TIER_NAMES[reference]}"
         for reference in ("base", "control")
-        for each in [tally(target_rows(target, "ft", "activity", reference), "change")]
+        for each in [tally(compared(target, "ft", "activity", reference), "change")]
         if each.count
     ]
     return (
@@ -207,21 +207,24 @@ def groups_table(effect: pd.DataFrame, grouping: str, metric: str = "auc", tier:
 
 
 def spreads_table(spread: pd.DataFrame, grouping: str) -> pd.DataFrame:
-    """Return Var(L,M,H) by model and tier to read, of the groups' AUC and of their users' own AUC, with the change to Base."""
-    rows = spread[spread["grouping"] == grouping].sort_values("metric", kind="stable")
-    table = pd.DataFrame(
-        {
-            "model": rows["model_name"],
-            "tier": rows["tier"].map(TIER_NAMES),
-            "of": rows["metric"].map({"auc": "group AUC", "user_auc": "mean own AUC"}),
-            "variance, points²": [f"{r.variance:.2f} ({r.low:.2f} to {r.high:.2f})" for r in rows.itertuples()],
-            "change to Base": [
-                "" if r.tier == "base" else f"{with_interval(r.change, r.change_low, r.change_high, mark=MARKS.get(r.verdict, '='))}, {r.verdict}"
-                for r in rows.itertuples()
-            ],
+    """Return Var(L,M,H) by model and tier to read, of the groups' AUC and of their users' own AUC, with its changes.
+
+    A change is to Base and to the control, empty where it was not kept.
+    """
+    rows = spread[spread["grouping"] == grouping].fillna({"reference": ""}).sort_values("metric", kind="stable")
+    keys = ["metric", "model_name", "tier"]
+    of_tier = rows.drop_duplicates(keys).set_index(keys)
+    columns = {"variance, points²": [f"{r.variance:.2f} ({r.low:.2f} to {r.high:.2f})" for r in of_tier.itertuples()]}
+    for reference, title in (("base", "change to Base"), ("control", "change to the control")):
+        against = rows[rows["reference"] == reference].set_index(keys)
+        shown = {
+            key: f"{with_interval(r.change, r.change_low, r.change_high, mark=MARKS.get(r.verdict, '='))}, {r.verdict}"
+            for key, r in zip(against.index, against.itertuples(), strict=True)
         }
-    )  # fmt: skip
-    return table.set_index(["of", "model", "tier"])
+        columns[title] = [shown.get(key, "") for key in of_tier.index]
+    metric, model, tier = (of_tier.index.get_level_values(name) for name in keys)
+    index = [metric.map({"auc": "group AUC", "user_auc": "mean own AUC"}), model, tier.map(TIER_NAMES)]
+    return pd.DataFrame(columns, index=pd.MultiIndex.from_arrays(index, names=["of", "model", "tier"]))
 
 
 def targets_table(target: pd.DataFrame, tier: str = "ft") -> pd.DataFrame:
@@ -272,38 +275,43 @@ def tally(rows: pd.DataFrame, column: str, comparisons: int = 1) -> Tally:
     return Tally(len(rows), *(int(each.sum()) for each in counts))
 
 
-def spread_rows(spread: pd.DataFrame, tier: str, grouping: str) -> pd.DataFrame:
-    """Return the rows of one tier and grouping, of the groups' AUC."""
-    return spread[(spread["grouping"] == grouping) & (spread["metric"] == "auc") & (spread["tier"] == tier)]
-
-
-def target_rows(target: pd.DataFrame, tier: str, grouping: str, reference: str) -> pd.DataFrame:
-    """Return the rows of one comparison and grouping, of the groups' AUC."""
-    return spread_rows(target, tier, grouping).query("reference == @reference")
+def compared(table: pd.DataFrame, tier: str, grouping: str, reference: str = "base") -> pd.DataFrame:
+    """Return the rows of one comparison of tiers and one grouping, of the groups' AUC, of spreads or of targets."""
+    rows = table[(table["grouping"] == grouping) & (table["metric"] == "auc")]
+    return rows[(rows["tier"] == tier) & (rows["reference"] == reference)]
 
 
 def spread_said(spread: pd.DataFrame, tier: str = "ft", grouping: str = "activity", of: str = "model") -> str:
     """Return in how many models a tier's gap between the groups is below Base's, and below the control's, in words."""
-    rows = spread_rows(spread, tier, grouping)
+    rows = compared(spread, tier, grouping)
     found, name = tally(rows, "change"), TIER_NAMES[tier]
     return (
-        f"{name}'s Var(L,M,H) is below Base's in {found.below} of {counted(found.count, of)}, beyond chance in "
-        f"{found.surely_below}, and above it beyond chance in {found.surely_above}{each_model(rows, 'change', 1)}"
-        f"{control_said(spread, rows, name, grouping)}"
+        f"{name}'s Var(L,M,H) is below Base's in {found.below} of {counted(found.count, of)}, {sides(found)}"
+        f"{each_model(rows, 'change', 1)}{control_said(spread, rows, name, grouping)}"
     )
 
 
+def sides(found: Tally) -> str:
+    """Return how many gaps are surely below and above another, in words."""
+    return f"beyond chance in {found.surely_below}, and above it beyond chance in {found.surely_above}"
+
+
 def control_said(spread: pd.DataFrame, rows: pd.DataFrame, name: str, grouping: str) -> str:
-    """Return how the control's gap stands to Base's and to a tier's ``rows``, in words; empty where there is none."""
-    control = spread_rows(spread, "control", grouping)
+    """Return how the control's gap stands to Base's and to a tier's ``rows``, in words; empty where there is none.
+
+    Some studies kept the change to the control without an interval, as the difference of two estimates.
+    """
+    control = compared(spread, "control", grouping)
     keys = [key for key in ("dataset", "k", "drop_middle", "model") if key in spread]
     both = rows.merge(control, on=keys, suffixes=("", "_control"))
     if both.empty:
         return ""
     below = int((both["variance"] < both["variance_control"]).sum())
+    told = tally(compared(spread, rows["tier"].iloc[0], grouping, "control"), "change")
+    kept = "" if told.count == len(both) else f" (intervals of {told.count} of {len(both)} were kept)"
     return (
         f"; the control's is below Base's in {tally(control, 'change').below} of {len(control)}, and {name}'s is below the "
-        f"control's in {below} of {len(both)} (estimates alone)"
+        f"control's in {below} of {len(both)}" + (f", {sides(told)}{kept}" if told.count else " (estimates alone)")
     )
 
 
@@ -311,7 +319,7 @@ def target_said(target: pd.DataFrame, tier: str = "ft", grouping: str = "activit
     """Return in how many models the group that Base, or the control, serves worst gains most, by AUC and by MCI, in words."""
     parts = []
     for reference in ("base", "control"):
-        rows = target_rows(target, tier, grouping, reference)
+        rows = compared(target, tier, grouping, reference)
         if rows.empty:
             continue
         auc, mci = tally(rows, "change"), tally(rows, "mci")
@@ -327,7 +335,7 @@ def target_said(target: pd.DataFrame, tier: str = "ft", grouping: str = "activit
 
 def chance_said(spread: pd.DataFrame, target: pd.DataFrame, of: str = "model") -> str:
     """Return how many of the intervals would lie off zero by chance, and how many do once widened; empty for few."""
-    count = len(spread_rows(spread, "ft", "activity"))
+    count = len(compared(spread, "ft", "activity"))
     if count <= FEW:
         return ""
     return (
@@ -338,10 +346,11 @@ def chance_said(spread: pd.DataFrame, target: pd.DataFrame, of: str = "model") -
 
 def widened_said(spread: pd.DataFrame, target: pd.DataFrame, of: str = "model") -> str:
     """Return how many changes are beyond chance with intervals widened for the number of cases, in words."""
-    columns = [(spread_rows(spread, "ft", "activity"), "change")]
+    columns = []
     for reference in ("base", "control"):
-        rows = target_rows(target, "ft", "activity", reference)
-        columns += [(rows, "change"), (rows, "mci")] if len(rows) else []
+        gap, worst = (compared(table, "ft", "activity", reference) for table in (spread, target))
+        columns += [(gap, "change"), (worst, "change"), (worst, "mci")]
+    columns = [(rows, column) for rows, column in columns if len(rows)]
     surely = sum(tally(rows, column, comparisons=len(rows)).surely for rows, column in columns)
     left = (
         f"at most {counted(surely, 'change')} {'is' if surely == 1 else 'are'} beyond chance"

@@ -89,12 +89,20 @@ def test_a_smaller_level_widens_the_interval(small: Encoded, runs: dict) -> None
 def test_the_spread_is_the_papers_variance_of_the_three_groups(small: Encoded, runs: dict) -> None:
     grouping = gr.by_activity(small)
     draws = gr.draws_by_group(runs, small, grouping, repeats=REPEATS)
-    table = gr.spreads(draws, grouping, ["base", "control", "ft"])
-    for tier, rows in table[table["metric"] == "auc"].groupby("tier"):
-        of_seeds = [variance_lmh(*(draws.values[f"auc:{name}", tier, s] for name in grouping.labels)) for s in (0, 1)]
-        assert rows["variance"].item() == pytest.approx(np.mean(of_seeds))
-    control = table[(table["metric"] == "auc") & (table["tier"] == "control")].iloc[0]
-    assert control["change"] == 0 and control["verdict"] == "no significant change"
+    pairs = [("control", "base"), ("ft", "base"), ("ft", "control")]
+    table = gr.spreads(draws, grouping, ["base", "control", "ft"], pairs)
+    rows = table[table["metric"] == "auc"].set_index(["tier", "reference"])
+    assert list(rows.index) == [("base", ""), *pairs]
+    of_tier = {
+        tier: [variance_lmh(*(draws.values[f"auc:{name}", tier, s] for name in grouping.labels)) for s in (0, 1)]
+        for tier in ("base", "control", "ft")
+    }
+    for (tier, reference), row in rows.iterrows():
+        assert row["variance"] == pytest.approx(np.mean(of_tier[tier]))
+        if reference:
+            assert row["change"] == pytest.approx(np.mean(of_tier[tier]) - np.mean(of_tier[reference]))
+    assert rows.loc[("control", "base"), "change"] == 0
+    assert rows.loc[("control", "base"), "verdict"] == "no significant change"
 
 
 def test_one_seed_leaves_the_interval_over_users(small: Encoded, runs: dict) -> None:

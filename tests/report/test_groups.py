@@ -45,10 +45,13 @@ def test_tables_and_sentences_say_what_the_numbers_are(found: list[pd.DataFrame]
     assert "In the group that Base serves worst" in groups.said(spread, target)
     assert "in the group that the control serves worst, FT's change to the control" in groups.said(spread, target)
     assert "chance alone" not in groups.said(spread, target)
-    change = spread[(spread["grouping"] == "activity") & (spread["metric"] == "auc") & (spread["tier"] == "ft")][
-        "change"
-    ]
-    assert f"DCNv2 {change.item():+.2f}, 95 % interval" in groups.spread_said(spread)
+    change = groups.compared(spread, "ft", "activity")["change"].item()
+    assert f"DCNv2 {change:+.2f}, 95 % interval" in groups.spread_said(spread)
+    shown = groups.spreads_table(spread, "activity").loc[("group AUC", "DCNv2", "FT")]
+    against = groups.compared(spread, "ft", "activity", "control")["change"].item()
+    assert f"{change:+.2f}" in shown["change to Base"] and f"{against:+.2f}" in shown["change to the control"]
+    without = groups.spreads_table(spread[spread["reference"] != "control"], "activity")
+    assert (without["change to the control"] == "").all() and len(without) == 2 * 4
     assert groups.targets_table(target).shape == (2 * 3, 4)
     figure = plots.changes_by_tier(
         effect[(effect["grouping"] == "activity") & (effect["metric"] == "auc")], "mci", "MCI"
@@ -70,10 +73,16 @@ def cases(change: list[float], half: float = 1.0, **columns: list[float] | str) 
 def test_the_direction_of_estimates_is_told_beside_their_tests() -> None:
     narrower = cases([-1.1, -0.5, -0.2, 0.3])
     control = cases([-0.6, -0.7, 0.1, 0.2], tier="control")
-    assert groups.spread_said(pd.concat([narrower, control]), of="case") == (
+    against = cases([-0.5, 1.2, -0.3, 0.1], reference="control")
+    to_base = (
         "FT's Var(L,M,H) is below Base's in 3 of 4 cases, beyond chance in 1, and above it beyond chance in 0; the control's is "
-        "below Base's in 2 of 4, and FT's is below the control's in 2 of 4 (estimates alone)"
+        "below Base's in 2 of 4, and FT's is below the control's in 2 of 4"
     )
+    assert groups.spread_said(pd.concat([narrower, control]), of="case") == f"{to_base} (estimates alone)"
+    said = f"{to_base}, beyond chance in 0, and above it beyond chance in 1"
+    assert groups.spread_said(pd.concat([narrower, control, against]), of="case") == said
+    part = pd.concat([narrower, control, against[1:2]])
+    assert groups.spread_said(part, of="case") == f"{said} (intervals of 1 of 4 were kept)"
     wider = groups.spread_said(cases([1.1]))
     assert "below Base's in 0 of 1 model, beyond chance in 0, and above it beyond chance in 1 (m0 +1.10" in wider
     assert "control" not in wider
