@@ -13,8 +13,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 TIER_COLOURS = dict(zip(("Base", "Control", "FT", "TS"), sns.color_palette("colorblind", 4), strict=True))
-NO_BREAK = "\u00a0"  # a space where a line does not break
-VERDICT_MARKS = {"improved": "▲", "worse": "▼", "no significant change": "=", "": ""}
 
 
 def style() -> None:
@@ -179,49 +177,6 @@ def pairs_by_supervision(rows: pd.DataFrame, title: str) -> Figure:
     grid.set_axis_labels("", "test AUC")
     grid.set_titles("evaluated on {col_name}")
     return grid.figure
-
-
-def with_interval(value: float, low: float, high: float, *, mark: str = "", scale: float = 1.0, digits: int = 2) -> str:
-    """Return a number with its interval to read, as "▲ +0.34 (+0.10 to +0.59)"; empty for NaN.
-
-    A line breaks before the bracket alone.
-    """
-    if np.isnan(value):
-        return ""
-    shown, lower, upper = (f"{scale * number:+.{digits}f}" for number in (value, low, high))
-    return " ".join([f"{mark} {shown}".strip().replace(" ", NO_BREAK), f"({lower} to {upper})".replace(" ", NO_BREAK)])
-
-
-def sign(low: float, high: float) -> str:
-    """Return what an interval says of a change: ▲ above zero, ▼ below, = neither; empty for NaN."""
-    return "" if np.isnan(low) else "▲" if low > 0 else "▼" if high < 0 else "="
-
-
-def verdict_table(summary: pd.DataFrame) -> pd.DataFrame:
-    """Return a table to read: AUC and logloss, change to Base in percent, and changes to Base and the control in points with
-    their intervals and what these say as a sign.
-
-    Args:
-        summary: as of :func:`ctrnb.report.experiments.summarise`.
-    """
-    changes = {
-        f"to {said}, points (95 %)": [
-            "" if np.isnan(low) else with_interval(value, low, high, mark=sign(low, high), scale=100)
-            for value, low, high in zip(summary[name], summary[f"{name}_low"], summary[f"{name}_high"], strict=True)
-        ]
-        for name, said in (("delta", "Base"), ("gain", "control"))
-    }
-    table = pd.DataFrame(
-        {
-            "model": summary["model_name"],
-            "tier": summary["tier_name"],
-            "AUC": summary["auc"].map("{:.4f}".format),
-            "logloss": summary["logloss"].map("{:.4f}".format),
-            "Δ% to Base": summary["change_percent"].map("{:+.2f}".format),
-            **changes,
-        }
-    )
-    return table.set_index(["model", "tier"])
 
 
 def claims_by_section(findings: pd.DataFrame, verdicts: list[str], title: str) -> Figure:

@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 
 from ctrnb.advise.advice import Advice, Decision, Effect
 from ctrnb.advise.page import power, without_auc
-from ctrnb.cli import app, lacks_memory
+from ctrnb.cli import app
+from ctrnb.cli.output import lacks_memory
 
 ROOT = Path(__file__).parents[1]
 QUICK = str(ROOT / "book" / "studies" / "quick.toml")

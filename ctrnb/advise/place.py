@@ -5,7 +5,7 @@ import pandas as pd
 
 from ctrnb import paper
 from ctrnb.errors import ConfigError
-from ctrnb.report.measured import all_changes
+from ctrnb.study.results import all_changes
 
 COLUMNS = [
     "ledger",

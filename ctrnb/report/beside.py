@@ -17,17 +17,17 @@ from scipy import stats
 
 from ctrnb import paper
 from ctrnb.errors import ParameterError
-from ctrnb.plots import NO_BREAK, VERDICT_MARKS, with_interval
+from ctrnb.report.words import MARKS, NO_BREAK, with_interval
 from ctrnb.study.changes import LEVEL
 from ctrnb.study.ledger import TIER_NAMES
+from ctrnb.study.results import CELL
 
 PAPER_NAMES = {"ml-1m": "ML-1M", "yelp2022": "Yelp2022", "yelp-small": "Yelp2022"}
 SAMPLES = ("yelp-small",)  # of the paper's dataset
 METRIC = {"auc": {"all": "auc", "middle removed": "auc_strong"}, "logloss": {"all": "logloss", "middle removed": "logloss_strong"}}  # fmt: skip
 AUC_TABLES, LOGLOSS_TABLES = (2, 3, 8), (5, 6)
 REPRODUCED, NOT_REPRODUCED, UNDECIDED = "reproduced", "not reproduced", "undecided at this power"
-KEYS = ["dataset", "k", "drop_middle", "model"]
-CELL = ["paper_dataset", "k", "drop_middle", "model", "metric"]
+PAPER_CELL = ["paper_dataset", "k", "drop_middle", "model", "metric"]
 
 
 def reproduction(
@@ -91,8 +91,8 @@ def comparable(changes: pd.DataFrame) -> pd.DataFrame:
 
 def used(numbers: Iterable[int], changes: pd.DataFrame) -> pd.DataFrame:
     """Return the changes that :func:`beside` shows next to these tables of the paper."""
-    cells = pd.concat([paper_cells(number)[CELL] for number in numbers]).drop_duplicates()
-    return comparable(changes).merge(cells, on=CELL)[list(changes)]
+    cells = pd.concat([paper_cells(number)[PAPER_CELL] for number in numbers]).drop_duplicates()
+    return comparable(changes).merge(cells, on=PAPER_CELL)[list(changes)]
 
 
 def beside(number: int, changes: pd.DataFrame) -> pd.DataFrame:
@@ -105,7 +105,7 @@ def beside(number: int, changes: pd.DataFrame) -> pd.DataFrame:
     ours = comparable(changes)
     cells = paper_cells(number)
     levels = ours[ours["reference"] == ""].rename(columns={"mean": "ours", "sd_seeds": "sd"})
-    keys = [*KEYS, "tier", "metric"]
+    keys = [*CELL, "tier", "metric"]
     columns = ["change_percent", "low_percent", "high_percent", "se_percent", "df", "verdict"]
     table = levels[[*keys, "paper_dataset", "same_data", "model_name", "ours", "sd", "seeds"]]
     tests = ["p_seeds", "p_holm", "mde_percent"]  # p_seeds is absent where the changes are from a ledger's rows alone
@@ -114,8 +114,8 @@ def beside(number: int, changes: pd.DataFrame) -> pd.DataFrame:
     table = table.merge(to_base, on=keys, how="left").merge(
         to_control.rename(columns={name: f"control_{name}" for name in columns}), on=keys, how="left"
     )
-    measured = cells[CELL].drop_duplicates()
-    table = table.merge(measured, on=[*measured.columns]).merge(cells, on=[*CELL, "tier"], how="left")
+    measured = cells[PAPER_CELL].drop_duplicates()
+    table = table.merge(measured, on=[*measured.columns]).merge(cells, on=[*PAPER_CELL, "tier"], how="left")
     table = table[table["tier"].isin([*cells["tier"].unique(), "control"])]
     table["reproduction"] = [
         reproduction(row.change_percent, row.se_percent, row.df, row.expected_percent, same_data=row.same_data)
@@ -154,7 +154,7 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
 
     def change(prefix: str) -> list[str]:
         parts = [table[f"{prefix}{name}_percent"] for name in ("change", "low", "high")]
-        marks = table[f"{prefix}verdict"].fillna("").map(VERDICT_MARKS)
+        marks = table[f"{prefix}verdict"].fillna("").map(MARKS)
         return [
             with_interval(change, low, high, mark=mark) for change, low, high, mark in zip(*parts, marks, strict=True)
         ]

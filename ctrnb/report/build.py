@@ -24,9 +24,9 @@ from ctrnb.report.cache import PACKAGE
 from ctrnb.report.chapters import Chapter, assign, read_chapters
 from ctrnb.report.downloads import write_downloads
 from ctrnb.report.execute import BookError, execute, is_current, page_of, read_record
-from ctrnb.report.measured import book_root
 from ctrnb.report.progress import Lines, observer
 from ctrnb.settings import read_toml
+from ctrnb.study.results import book_root
 
 MARK = "objects.inv"  # Sphinx writes it into every book
 Values = Mapping[str, dict[str, Any]]

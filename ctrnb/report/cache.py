@@ -20,7 +20,7 @@ from ctrnb.report.parameters import Parameter
 PACKAGE = Path(__file__).resolve().parents[1]
 COMPUTES = ("torch", "numpy", "pandas", "scipy", "sympy", "z3-solver", "torch-geometric", "matplotlib", "seaborn")
 READS = {  # data that a module reads, relative to the book's folder
-    "report/measured.py": ("book/results/**/*.csv",),
+    "study/results.py": ("book/results/**/*.csv",),
     "data/table.py": ("book/datasets/*.toml",),
     "study/description.py": ("book/studies/**/*.toml",),
 }

@@ -11,8 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from ctrnb.plots import with_interval
-from ctrnb.report.beside import CELL, NOT_REPRODUCED, REPRODUCED, UNDECIDED, comparable, paper_cells, reproduction
+from ctrnb.report.beside import NOT_REPRODUCED, PAPER_CELL, REPRODUCED, UNDECIDED, comparable, paper_cells, reproduction
+from ctrnb.report.words import with_interval
 from ctrnb.study.changes import LEVEL, combined
 from ctrnb.study.ledger import TIER_NAMES
 
@@ -71,8 +71,8 @@ CLAIMS = (
 
 
 def printed_cells(claim: Claim) -> pd.DataFrame:
-    """Return the paper's cells that a claim speaks of: the columns of :data:`CELL` and ``expected_percent``."""
-    printed = paper_cells(claim.table).pivot(index=CELL, columns="tier", values="expected_percent")
+    """Return the paper's cells that a claim speaks of: the columns of :data:`PAPER_CELL` and ``expected_percent``."""
+    printed = paper_cells(claim.table).pivot(index=PAPER_CELL, columns="tier", values="expected_percent")
     expected = claim.expected(printed) if claim.expected else printed[claim.tier]
     cells = expected.rename("expected_percent").dropna().reset_index()
     return cells[cells["paper_dataset"].isin(claim.datasets) & (cells["metric"] == claim.metric)]
@@ -82,7 +82,7 @@ def cells_of(claim: Claim, changes: pd.DataFrame) -> pd.DataFrame:
     """Return those of :func:`printed_cells` that were measured, with dataset, change and uncertainty."""
     ours = comparable(changes)
     ours = ours[(ours["tier"] == claim.tier) & (ours["reference"] == claim.reference)]
-    cells = ours.merge(printed_cells(claim), on=CELL)
+    cells = ours.merge(printed_cells(claim), on=PAPER_CELL)
     return cells.assign(same_data=False, expected_percent=GAIN) if claim.ours else cells
 
 

@@ -1,22 +1,22 @@
 """How many users, items and interactions the k-cores of real ratings have, beside the paper's Tables 1 and 7.
 
-``python -m ctrnb.report.curation`` curates the datasets of :data:`CORES` anew, in a minute or two, and writes
+``ctrnb results curation`` curates the datasets of :data:`CORES` anew, in a minute or two, and writes
 ``book/results/curation/counts.csv``. Counts are facts, which may be shown where the ratings themselves may not.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import typer
 
 from ctrnb import paper
 from ctrnb.audit.setup import implied_items
-from ctrnb.data import Curation, curate, load
+from ctrnb.data import BipartiteGraph, Curation, Encoded, Ratings, curate, load
 from ctrnb.report.beside import PAPER_NAMES, SAMPLES
-from ctrnb.report.measured import book_root, results_folder
 from ctrnb.study.ledger import write_table
+from ctrnb.study.results import book_root, results_folder
 
 CORES = (  # dataset, k, whether middle ratings are removed: Tables 1 and 7, as far as ratings are to be had
     ("ml-1m", 1, False), ("ml-1m", 3, False), ("ml-1m", 6, False), ("ml-1m", 10, False), ("ml-1m", 19, True),
@@ -160,18 +160,38 @@ def readable(found: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def main(
-    data_dir: Annotated[Path | None, typer.Option("--data-dir", help="Folder of the raw data.")] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Where to write; default: book/results.")] = None,
-) -> None:
-    """Count the k-cores of the real datasets."""
-    from ctrnb.cli import reported
-
-    with reported():
-        path = results_folder(out) / "curation" / "counts.csv"
-        write_table(count(data_dir), path)
-        print(path)
+def cores_table(ratings: Ratings, ks: Sequence[int], *, drop_middle: Sequence[bool] = (False,)) -> pd.DataFrame:
+    """Return one row of statistics (Tables 1 and 7) for each k and middle-rating setting."""
+    rows = []
+    for dropped in drop_middle:
+        for k in ks:
+            curated = curate(ratings, Curation(k=k, drop_middle=dropped))
+            rows.append({"k": k, "middle ratings": "removed" if dropped else "kept"} | curated.statistics())
+    return pd.DataFrame(rows)
 
 
-if __name__ == "__main__":
-    typer.run(main)
+def fields_table(encoded: Encoded) -> pd.DataFrame:
+    """Return one row a field: side, name and how many values training knows (one for a numeric field)."""
+    rows = []
+    for name, side in (("user", encoded.user_side), ("item", encoded.item_side)):
+        values = [*side.cardinalities, *side.tag_cardinalities]
+        kinds = ["categorical"] * len(side.cardinalities) + ["tags"] * len(side.tag_cardinalities)
+        numeric = side.numeric.shape[1]
+        rows.append({"side": name, "field": "ID", "kind": "ID", "known values": side.num_ids - 1})
+        for field, kind, size in zip(side.names, kinds + ["numeric"] * numeric, values + [2] * numeric, strict=True):
+            rows.append({"side": name, "field": field, "kind": kind, "known values": size - 1})
+    return pd.DataFrame(rows)
+
+
+def held_out_edges(encoded: Encoded, graph: BipartiteGraph) -> int:
+    """Return how many validation and test pairs are edges of ``graph``: none, if nothing leaks."""
+    rows = np.flatnonzero(encoded.split != 0)
+    user, item = encoded.user_side.id_code[encoded.user[rows]], encoded.item_side.id_code[encoded.item[rows]]
+    return int(np.isin(user * graph.num_items + item, graph.user * graph.num_items + graph.item).sum())
+
+
+def write_counts(data_dir: Path | None = None, out: Path | None = None) -> Path:
+    """Write :func:`count` to ``book/results/curation/counts.csv``, or under ``out``, and return the file."""
+    path = results_folder(out) / "curation" / "counts.csv"
+    write_table(count(data_dir), path)
+    return path

@@ -12,10 +12,10 @@ import pandas as pd
 from ctrnb.analysis.density import FEWEST, Fit, dose_response, effects_of, proportional_p, statement, trend
 from ctrnb.data.variant import split_variant
 from ctrnb.errors import MetricError
-from ctrnb.plots import sign, with_interval
-from ctrnb.report.beside import KEYS
-from ctrnb.report.measured import all_changes, measured, measured_changes, provenance, results_folder, sources
+from ctrnb.report.provenance import provenance, sources
 from ctrnb.report.tuning import MARK, cells_of, closed, flagged, open_cells
+from ctrnb.report.words import sign, with_interval
+from ctrnb.study.results import CELL, all_changes, measured, measured_changes, results_folder
 
 __all__ = [
     "FEWEST",
@@ -57,7 +57,7 @@ class Arm:
     @property
     def open(self) -> tuple[int, int]:
         """How many cells have a penalty that was not searched far enough (:mod:`ctrnb.report.tuning`), and how many there are."""
-        cells = self.changes.drop_duplicates(KEYS)
+        cells = self.changes.drop_duplicates(CELL)
         return int(cells["open"].sum()) if "open" in cells else 0, len(cells)
 
     def effects(self, tier: str = "ft", reference: str = "control") -> pd.DataFrame:
@@ -157,7 +157,7 @@ def summary(arms: Sequence[Arm]) -> str:
 def loosest(changes: pd.DataFrame) -> pd.DataFrame:
     """Return each dataset at the smallest k at which FT was compared with the control; open cells only where it has no others."""
     compared = changes.merge(
-        changes[(changes["tier"] == "ft") & (changes["reference"] == "control")][KEYS].drop_duplicates(), on=KEYS
+        changes[(changes["tier"] == "ft") & (changes["reference"] == "control")][CELL].drop_duplicates(), on=CELL
     )
     told = closed(compared)
     rest = compared[~compared["dataset"].isin(told["dataset"])]

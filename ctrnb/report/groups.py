@@ -27,20 +27,20 @@ from ctrnb.analysis.groups import (
 from ctrnb.data import Encoded
 from ctrnb.evaluation.groups import group_thresholds
 from ctrnb.models import DISPLAY
-from ctrnb.plots import with_interval
 from ctrnb.report.beside import PAPER_NAMES
-from ctrnb.report.measured import by_place, counted, results_folder
 from ctrnb.report.parameters import as_list
+from ctrnb.report.provenance import by_place
+from ctrnb.report.words import MARKS, counted, with_interval
 from ctrnb.study.changes import LEVEL, Runs
 from ctrnb.study.finished import Finished
 from ctrnb.study.ledger import TIER_NAMES
+from ctrnb.study.results import results_folder
 from ctrnb.theory.effort import efforts
 from ctrnb.training import RunStore, train
 
 KINDS = ("effects", "spreads", "targets")
 COMPARISONS = (("control", "base"), ("ft", "base"), ("ft", "control"), ("ts", "base"), ("ts", "control"))
 FEW = 2  # models whose numbers a sentence gives each
-MARKS = {"improved": "▲", "worse": "▼", "narrower": "▲", "wider": "▼", "more": "▲", "less": "▼"}
 
 
 def groupings(

@@ -1,6 +1,6 @@
 """A study measured in parts, a few models or cores at a time or on several machines, put together.
 
-``python -m ctrnb.report.join PART`` reads every table of the folder PART, which is laid out as ``book/results`` (ledgers,
+``ctrnb results join PART`` reads every table of the folder PART, which is laid out as ``book/results`` (ledgers,
 changes, ``groups/`` and ``sensitivity/``), and puts its cells into the tables of the same names under ``book/results``.
 A cell is one model on one curated dataset. Cells that are there already are replaced whole, others are added, and the
 adjusted p-values are made again for the joined table.
@@ -8,19 +8,15 @@ adjusted p-values are made again for the joined table.
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
 
 import pandas as pd
-import typer
 
 from ctrnb.errors import RunError
 from ctrnb.models import MODELS
-from ctrnb.report.measured import results_folder
 from ctrnb.study.changes import with_holm
 from ctrnb.study.ledger import write_table
+from ctrnb.study.results import CELL, results_folder
 
-PLACE = ["dataset", "k", "drop_middle"]
-CELL = [*PLACE, "model"]
 ADJUSTED = "p_holm"
 
 
@@ -61,7 +57,7 @@ def joined(kept: pd.DataFrame, part: pd.DataFrame) -> pd.DataFrame:
     """
     table = replaced(kept, part)
     if "fingerprint" in table:
-        for place, rows in table.groupby([*PLACE, "split_seed"]):
+        for place, rows in table.groupby([*CELL[:-1], "split_seed"]):
             if rows["fingerprint"].nunique() > 1:
                 raise RunError(f"{place[0]}, k = {place[1]}: the two tables were measured on different data.")
     order = table[CELL].assign(  # a model without a usual place comes last
@@ -92,18 +88,13 @@ def put(
         print(f"{path}: {len(table[CELL].drop_duplicates())} cells")
 
 
-def main(
-    part: Annotated[Path, typer.Argument(help="A folder of tables, laid out as book/results.")],
-) -> None:
-    """Put the results of a part of a study into book/results."""
-    from ctrnb.cli import reported
+def put_part(part: Path) -> None:
+    """Put the results of a part of a study into ``book/results``, and print what each table then holds.
 
-    with reported():
-        paths = sorted(path.relative_to(part) for path in part.rglob("*.csv"))
-        if not paths:
-            raise RunError(f"{part} holds no CSV file. Name the folder that ctrnb sweep --out wrote to.")
-        put({results_folder() / path: read_cells(part / path) for path in paths})
-
-
-if __name__ == "__main__":
-    typer.run(main)
+    Raises:
+        RunError: the folder holds no table, or one that does not fit.
+    """
+    paths = sorted(path.relative_to(part) for path in part.rglob("*.csv"))
+    if not paths:
+        raise RunError(f"{part} holds no CSV file. Name the folder that ctrnb sweep --out wrote to.")
+    put({results_folder() / path: read_cells(part / path) for path in paths})

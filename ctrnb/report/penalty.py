@@ -1,25 +1,26 @@
 """The chapter on the penalty: what each penalty on embeddings makes of the tiers, from a run or from what was measured.
 
-``python -m ctrnb.report.penalty DATASET`` measures one dataset and puts its rows into ``book/results/penalty.csv`` and
+``ctrnb results penalty DATASET`` measures one dataset and puts its rows into ``book/results/penalty.csv`` and
 ``penalty-changes.csv`` under ``book/results/tuning``.
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Annotated
 
 import pandas as pd
-import typer
 
-from ctrnb.plots import with_interval
 from ctrnb.report import tuning
 from ctrnb.report.experiments import runs_folder
-from ctrnb.report.join import CELL, put, replaced
-from ctrnb.report.measured import CHANGES, counted, measured, measured_changes, provenance, results_folder
+from ctrnb.report.join import put, replaced
+from ctrnb.report.provenance import provenance
+from ctrnb.report.words import counted, with_interval
 from ctrnb.study.inprocess import InProcessEngine
 from ctrnb.study.ledger import TIER_NAMES
+from ctrnb.study.local import LocalEngine
 from ctrnb.study.penalties import sweep_penalties
+from ctrnb.study.progress import Lines
+from ctrnb.study.results import CELL, CHANGES, measured, measured_changes, results_folder
 from ctrnb.training import RunStore
 
 NAME = "penalty"
@@ -165,33 +166,28 @@ def here(rows: pd.DataFrame) -> str:
     return f"{', '.join(map(str, rows['dataset'].unique()))}, {counted(rows['seed'].nunique(), 'seed')}"
 
 
-def main(
-    dataset: Annotated[str, typer.Argument(help="A dataset's name or TOML.")],
-    penalties: Annotated[list[float] | None, typer.Option("--penalty", help="Repeatable.")] = None,
-    model: Annotated[str, typer.Option("--model")] = "dcnv2",
-    k: Annotated[int, typer.Option("--k")] = 3,
-    seeds: Annotated[int, typer.Option("--seeds", help="How many.")] = 3,
-    workers: Annotated[int, typer.Option("--workers")] = 1,
-    device: Annotated[str, typer.Option("--device")] = "auto",
-    runs: Annotated[Path, typer.Option("--runs", help="Folder of finished runs.")] = Path("runs"),
+def measure(
+    dataset: str,
+    model: str,
+    penalties: Sequence[float] | None = None,
+    *,
+    k: int,
+    seeds: int,
+    workers: int,
+    device: str,
+    runs: Path,
+    data_dir: Path | None = None,
 ) -> None:
-    """Measure the tiers of one dataset at each penalty and keep the result for the chapter."""
-    from ctrnb.cli import reported
-    from ctrnb.study.local import LocalEngine
-    from ctrnb.study.progress import Lines
+    """Train the tiers of one dataset at each penalty (default: :data:`PENALTIES`) and put them into ``book/results``.
 
-    with reported(), closing(LocalEngine(workers)) as engine:
-        values = penalties or PENALTIES
+    Raises:
+        ConfigError, DataError, RunError: as of :func:`ctrnb.study.penalties.sweep_penalties`.
+    """
+    values = penalties or PENALTIES
+    with closing(LocalEngine(workers)) as engine:
         found = sweep_penalties(
             dataset, model, values, k=k, seeds=range(seeds), engine=engine, store=RunStore(runs), device=device,
-            observer=Lines(4 * seeds * len(values)),
+            data_dir=data_dir, observer=Lines(4 * seeds * len(values)),
         )  # fmt: skip
-        place = results_folder() / tuning.NARROW
-        put(
-            {place / f"{name}.csv": table for name, table in zip((NAME, f"{NAME}{CHANGES}"), found, strict=True)},
-            replaced,
-        )
-
-
-if __name__ == "__main__":
-    typer.run(main)
+    place = results_folder() / tuning.NARROW
+    put({place / f"{name}.csv": table for name, table in zip((NAME, f"{NAME}{CHANGES}"), found, strict=True)}, replaced)

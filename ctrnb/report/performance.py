@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 
 from ctrnb.models import DISPLAY
-from ctrnb.report.measured import counted, devices, measured, results_folder
+from ctrnb.report.provenance import devices
+from ctrnb.report.words import counted
 from ctrnb.study.ledger import TIER_NAMES
+from ctrnb.study.results import measured, results_folder
 
 WANTED = ("fuxictr", "dataloader", "tiers", "growth", "stacked", "ceilings", "memory", "yelp-size")
 COLUMNS = {  # what a table of the chapter shows, and under which name

@@ -10,19 +10,19 @@ from scipy import stats
 from ctrnb.analysis.sensitivity import elasticities, node_sensitivities, sample_pairs
 from ctrnb.data import Encoded
 from ctrnb.models import DISPLAY
-from ctrnb.plots import with_interval
-from ctrnb.report.measured import by_place, results_folder
 from ctrnb.report.parameters import as_list
+from ctrnb.report.provenance import by_place
+from ctrnb.report.words import MARKS, with_interval
 from ctrnb.study.changes import LEVEL, Runs
 from ctrnb.study.finished import Finished
 from ctrnb.study.ledger import TIER_NAMES
+from ctrnb.study.results import results_folder
 
 PART_NAMES = {
     "total": "whole gradient",
     "head": "head, by training",
     "constant": "constant, by the graph",
 }
-MARKS = {"falls": "▼", "rises": "▲"}
 DEGREES = ("degree", "harmonic")  # of a node: its own, and the harmonic mean of its neighbours'
 WITH, WITHOUT = ("ft", "ts"), ("base", "control")  # tiers by whether they pass messages
 BINS = 8  # of nodes by degree, in the figure

@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ctrnb.plots import with_interval
-from ctrnb.report.beside import KEYS
-from ctrnb.report.measured import all_changes, ledgers, measured, measured_changes, provenance, results_folder
+from ctrnb.report.provenance import provenance
+from ctrnb.report.words import with_interval
 from ctrnb.study.ledger import TIER_NAMES
 from ctrnb.study.penalties import FAR, is_open
+from ctrnb.study.results import CELL, all_changes, ledgers, measured, measured_changes, results_folder
 
 PENALTY = "training.l2_embedding"
 MARK = "*"  # of a model whose cell is open
@@ -34,18 +34,24 @@ def searched_rows(name: str, folder: Path | None = None) -> pd.DataFrame:
     return rows[rows["stage"] != "support"] if {"overrides", "stage"} <= set(rows) else pd.DataFrame()
 
 
+def unsearched(folder: Path | None = None) -> list[str]:
+    """Return the ledgers of which nothing was searched: every setting was given."""
+    tried = {name: searched_rows(name, folder) for name in ledgers(folder)}
+    return [name for name, rows in tried.items() if rows.empty or (rows["stage"] == "final").all()]
+
+
 def penalties(name: str, folder: Path | None = None) -> pd.DataFrame:
     """Return a ledger's penalties on embeddings: dataset, k, drop_middle, model, model_name, tier, chosen, tried (a tuple).
 
     ``chosen`` and ``tried`` are NaN and empty where neither the study nor its search named one.
     """
-    columns = [*KEYS, "model_name", "tier", "chosen", "tried"]
+    columns = [*CELL, "model_name", "tier", "chosen", "tried"]
     rows = searched_rows(name, folder)
     if rows.empty:
         return pd.DataFrame(columns=columns)
     rows = rows.assign(penalty=[json.loads(text).get(PENALTY, np.nan) for text in rows["overrides"]])
     found = []
-    for place, part in rows.groupby([*KEYS, "model_name", "tier"], sort=False):
+    for place, part in rows.groupby([*CELL, "model_name", "tier"], sort=False):
         chosen = part.loc[part["stage"] == "final", "penalty"]
         tried = tuple(sorted(part["penalty"].dropna().unique()))
         found.append([*place, chosen.iloc[0] if len(chosen) else np.nan, tried])
@@ -56,7 +62,7 @@ def open_cells(folder: Path | None = None) -> pd.DataFrame:
     """Return, for each ledger and cell that names its penalties, whether it is open: ledger, dataset, k, drop_middle, model,
     model_name, open."""
     parts = [cells_of(name, folder) for name in ledgers(folder)]
-    empty = pd.DataFrame(columns=["ledger", *KEYS, "model_name", "open"])
+    empty = pd.DataFrame(columns=["ledger", *CELL, "model_name", "open"])
     return pd.concat([part for part in parts if len(part)] or [empty], ignore_index=True)
 
 
@@ -64,17 +70,17 @@ def cells_of(name: str, folder: Path | None = None) -> pd.DataFrame:
     """Return :func:`open_cells` of one ledger."""
     base = penalties(name, folder).query("tier == 'base'").dropna(subset=["chosen"])
     found = [is_open(row.chosen, row.tried) for row in base.itertuples()]
-    return base[[*KEYS, "model_name"]].assign(ledger=name, open=found)
+    return base[[*CELL, "model_name"]].assign(ledger=name, open=found)
 
 
 def closed(changes: pd.DataFrame, folder: Path | None = None) -> pd.DataFrame:
-    """Return the changes (of :func:`ctrnb.report.measured.all_changes`) less those of open cells."""
+    """Return the changes (of :func:`ctrnb.study.results.all_changes`) less those of open cells."""
     return changes[~flagged(changes, open_cells(folder))["open"]] if len(changes) else changes
 
 
 def flagged(changes: pd.DataFrame, cells: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return changes with a column ``open``: whether their cell is, by a table of :func:`open_cells` (of the book's ledgers)."""
-    keys, cells = ["ledger", *KEYS], open_cells() if cells is None else cells
+    keys, cells = ["ledger", *CELL], open_cells() if cells is None else cells
     if changes.empty:
         return changes.assign(open=False)
     bad = pd.MultiIndex.from_frame(cells.loc[cells["open"].astype(bool), keys])
@@ -196,9 +202,9 @@ def gains(tier: str = "ft", reference: str = "control", folder: Path | None = No
         return changes
     told = closed(changes[changes["metric"] == "auc"], folder)
     pair = (told["tier"] == "ft") & (told["reference"] == "control")
-    cells = pd.MultiIndex.from_frame(told.loc[pair, KEYS])
+    cells = pd.MultiIndex.from_frame(told.loc[pair, CELL])
     told = told[(told["tier"] == tier) & (told["reference"] == reference)]
-    return told[pd.MultiIndex.from_frame(told[KEYS]).isin(cells)]
+    return told[pd.MultiIndex.from_frame(told[CELL]).isin(cells)]
 
 
 def gain_over_control(folder: Path | None = None) -> str:
@@ -252,7 +258,7 @@ def at_an_end(folder: Path | None = None) -> str:
         for place in [(row.dataset, row.k, row.drop_middle, row.model)]
         if row.tier in ("ft", "control") and row.chosen in (min(row.tried), max(row.tried))
     }
-    number = sum(place in ends for place in found[KEYS].itertuples(index=False, name=None)) if len(found) else 0
+    number = sum(place in ends for place in found[CELL].itertuples(index=False, name=None)) if len(found) else 0
     return f"In {number} of the {len(found)} cells that are not open FT or the control chose an end of its own grid"
 
 

@@ -10,9 +10,9 @@ from ctrnb.report import cache
 from ctrnb.report.build import build_folder, execute_all, flatten, list_parameters, state_of
 from ctrnb.report.chapters import Chapter, assign, read_chapter
 from ctrnb.report.execute import BookError, execute, is_current, page_of, read_record
-from ctrnb.report.measured import book_root
 from ctrnb.report.parameters import Parameter, coerce, read_parameters
 from ctrnb.report.progress import Lines
+from ctrnb.study.results import book_root
 
 PAGE = """---
 kernelspec:
@@ -194,7 +194,7 @@ def test_the_key_is_the_same_wherever_package_and_book_lie(chapter: Chapter, tmp
     away = tmp_path / "site" / "ctrnb"
     shutil.copytree(cache.PACKAGE, away, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(book_root() / "book", away / "_book" / "book")
-    measured = replace(chapter, code=("from ctrnb.report.measured import measured",))
+    measured = replace(chapter, code=("from ctrnb.study.results import measured",))
     key = cache.key_of(measured, {}, book_root())
     monkeypatch.setattr(cache, "PACKAGE", away)
     assert cache.key_of(measured, {}, away / "_book") == key

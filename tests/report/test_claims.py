@@ -20,8 +20,8 @@ from ctrnb.report.beside import (
     used,
 )
 from ctrnb.report.claims import CLAIMS, REMOVAL, claims, supervision_pairs
-from ctrnb.report.measured import all_changes
 from ctrnb.study.changes import NORMAL, detectable
+from ctrnb.study.results import all_changes
 
 SE = 0.02  # percent
 

@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ctrnb import paper
+from ctrnb.cli import app
 from ctrnb.report import curation
 
 
@@ -68,9 +69,7 @@ def test_nothing_counted_is_said(tmp_path: Path) -> None:
 
 
 def test_the_kept_counts_are_those_of_the_ratings(real_data: Path, tmp_path: Path) -> None:
-    app = curation.typer.Typer()
-    app.command()(curation.main)
-    result = CliRunner().invoke(app, ["--data-dir", str(real_data), "--out", str(tmp_path)])
+    result = CliRunner().invoke(app, ["results", "curation", "--data-dir", str(real_data), "--out", str(tmp_path)])
     assert result.exit_code == 0, result.output
     kept = curation.counts()
     pd.testing.assert_frame_equal(curation.counts(tmp_path), kept)

@@ -1,23 +1,28 @@
+import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
 
 from ctrnb import plots
-from ctrnb.data import SyntheticConfig, generate
+from ctrnb.data import SyntheticConfig, generate, training_graph
+from ctrnb.data.graph import BipartiteGraph
+from ctrnb.report import curation, supervision
 from ctrnb.report import experiments as ex
+from ctrnb.report.provenance import provenance
+from ctrnb.report.words import sign
 
-FAST = {"training.epochs": 1}
+matplotlib.use("Agg")
 
 
 @pytest.fixture(scope="module")
-def rows(small, tmp_path_factory) -> pd.DataFrame:
-    return ex.compare_tiers(small, ["dcnv2"], overrides=FAST, runs=tmp_path_factory.mktemp("runs"), repeats=20).assign(
-        k=3
-    )
+def ran(tmp_path_factory) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The ledger of one model in four tiers on the synthetic data, and its changes."""
+    return ex.run_tiers("synthetic", ["dcnv2"], k=3, seeds=[0], epochs=1, runs=tmp_path_factory.mktemp("runs"))
 
 
-def test_one_row_a_training_with_intervals(rows: pd.DataFrame) -> None:
-    assert rows["tier"].tolist() == ["base", "control", "ft", "ts"]
+def test_one_row_a_training_with_intervals(ran: tuple[pd.DataFrame, pd.DataFrame]) -> None:
+    rows, _ = ran
+    assert rows["tier"].tolist() == ["base", "control", "ft", "ts"] and (rows["k"] == 3).all()
     compared = rows.set_index("tier")
     auc = compared["auc"]
     assert compared["delta"].drop("base").to_numpy() == pytest.approx((auc - auc["base"]).drop("base").to_numpy())
@@ -25,60 +30,86 @@ def test_one_row_a_training_with_intervals(rows: pd.DataFrame) -> None:
     assert (compared["delta_low"] <= compared["delta_high"]).drop("base").all()
 
 
-def test_the_summary_says_what_the_interval_says(rows: pd.DataFrame) -> None:
-    table = ex.summarise(rows)
+def test_the_summary_says_what_the_interval_says(ran: tuple[pd.DataFrame, pd.DataFrame]) -> None:
+    table = ex.summarise(*ran)
     assert table["verdict"].iloc[0] == "" and table["change_percent"].iloc[0] == 0
     for row in table.iloc[1:].itertuples():
         expected = "improved" if row.delta_low > 0 else "worse" if row.delta_high < 0 else "no significant change"
         assert row.verdict == expected and row.delta_low < row.delta < row.delta_high
 
 
-def test_activity_table_holds_mci_of_each_group(rows: pd.DataFrame) -> None:
-    table = ex.activity_table(rows)
-    assert len(table) == 4 * 3
-    for row in table.itertuples():
-        before = row.auc - row.change
-        assert row.mci == pytest.approx(np.log((1 - before) / (1 - row.auc)))
+def test_where_nothing_is_measured_a_chapter_runs_the_synthetic_data(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("CTRNB_RUNS", str(tmp_path))
+    rows, changes = ex.measured_or_run("absent", "dcnv2", k=3, epochs=1)
+    assert set(rows["dataset"]) == {"synthetic"} and set(rows["tier"]) == set(changes["tier"])
+    measured, _ = ex.measured_or_run("yelp-small-k3", "dcnv2", k=3, epochs=1)
+    assert set(measured["dataset"]) == {"yelp-small"}
 
 
 def test_density_pairs_take_the_nearest() -> None:
     ratings = generate(SyntheticConfig(users=200, items=150, density=0.15))
-    assert ex.density_matched(ratings, 3, [3, 4, 8, 12]) in (3, 4, 8, 12)
+    assert supervision.density_matched(ratings, 3, [3, 4, 8, 12]) in (3, 4, 8, 12)
 
 
-def test_figures_are_drawn_from_tables(rows: pd.DataFrame) -> None:
-    import matplotlib
+def test_a_pair_is_trained_with_and_without_middle_ratings(tmp_path) -> None:
+    rows, changes = supervision.pair("synthetic", "dcnv2", 3, 4, seeds=[0], epochs=1, runs=tmp_path)
+    assert rows.groupby("training")["k"].unique().map(list).to_dict() == {"middle kept": [3], "middle removed": [4]}
+    base = rows[rows["tier"] == "base"].set_index("training")["auc_strong"]
+    assert supervision.difference(rows) == pytest.approx(100 * (base["middle removed"] - base["middle kept"]))
+    table = supervision.readable(rows, changes)
+    assert len(table) == 4 and table.loc[("middle removed", 4, "TS"), "change of AUC to Base, points"][0] in "+-"
+    removed = rows[rows["training"] == "middle removed"]
+    assert removed["auc"].to_numpy() == pytest.approx(removed["auc_strong"].to_numpy())
+    assert float(table.loc[("middle kept", 3, "Base"), "AUC, all test ratings"]) == pytest.approx(
+        rows["auc"].iloc[0], abs=1e-4
+    )
 
-    matplotlib.use("Agg")
-    table = ex.summarise(rows)
+
+def test_a_leak_into_the_graph_is_counted(small) -> None:
+    graph = training_graph(small)
+    assert curation.held_out_edges(small, graph) == 0
+    test = small.rows("test")[:1]
+    user, item = small.user_side.id_code[small.user[test]], small.item_side.id_code[small.item[test]]
+    leaky = BipartiteGraph(np.append(graph.user, user), np.append(graph.item, item), graph.num_users, graph.num_items)
+    assert curation.held_out_edges(small, leaky) == 1
+
+
+def test_fields_and_cores_are_told(small) -> None:
+    fields = curation.fields_table(small).set_index(["side", "field"])
+    assert fields.loc[("user", "ID"), "known values"] == small.user_side.num_ids - 1
+    ratings = generate(SyntheticConfig(users=200, items=150, density=0.15))
+    table = curation.cores_table(ratings, [3, 5], drop_middle=(False, True))
+    assert table[["k", "middle ratings"]].to_numpy().tolist() == [
+        [3, "kept"],
+        [5, "kept"],
+        [3, "removed"],
+        [5, "removed"],
+    ]
+    assert (table["interactions"].diff()[[1, 3]] <= 0).all()
+
+
+def test_figures_are_drawn_from_tables(ran: tuple[pd.DataFrame, pd.DataFrame]) -> None:
+    table = ex.summarise(*ran)
     figure = plots.change_by_model(table, "title")
     assert figure.axes[0].get_xlabel() and [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["DCNv2"]
-    assert plots.verdict_table(table)["to Base, points (95 %)"].str.contains("[▲▼=]").any()
+    assert ex.verdict_table(table)["to Base, points (95 %)"].str.contains("[▲▼=]").any()
     places = pd.DataFrame(
         {"density_percent": [1.0, 2.0], "reference": "base", "change": 0.001, "low": 0.0, "high": 0.002}
     )
     labels = plots.effects_by_density(places.assign(open=[False, True]), 1.5, "x").legends[0].get_texts()
     assert [text.get_text() for text in labels] == ["this dataset", "to Base", "to Base, open"]
+
+
+def test_a_verdict_table_has_changes_with_signs() -> None:
     row = {"model_name": "A", "tier_name": "FT", "auc": 0.8, "logloss": 0.5, "change_percent": 0.25}
-    row |= {
-        "delta": 0.002,
-        "delta_low": 0.001,
-        "delta_high": 0.003,
-        "gain": -0.001,
-        "gain_low": -0.002,
-        "gain_high": 0.001,
-    }
-    shown = [text.replace("\u00a0", " ") for text in plots.verdict_table(pd.DataFrame([row])).iloc[0]]
+    row |= {"delta": 0.002, "delta_low": 0.001, "delta_high": 0.003}
+    row |= {"gain": -0.001, "gain_low": -0.002, "gain_high": 0.001}
+    shown = [text.replace("\u00a0", " ") for text in ex.verdict_table(pd.DataFrame([row])).iloc[0]]
     assert shown == ["0.8000", "0.5000", "+0.25", "▲ +0.20 (+0.10 to +0.30)", "= -0.10 (-0.20 to +0.10)"]
-    assert [plots.sign(*ends) for ends in ((0.1, 0.2), (-0.2, -0.1), (-0.1, 0.1), (np.nan, np.nan))] == [
-        "▲",
-        "▼",
-        "=",
-        "",
-    ]
-    means = ex.activity_means(rows)
-    assert float(means.loc[("DCNv2", "Base"), "low"]) == pytest.approx(rows["auc_low"].iloc[0], abs=1e-4)
+    ends = ((0.1, 0.2), (-0.2, -0.1), (-0.1, 0.1), (np.nan, np.nan))
+    assert [sign(*each) for each in ends] == ["▲", "▼", "=", ""]
 
 
-def test_provenance_names_dataset_seeds_and_device(rows: pd.DataFrame) -> None:
-    assert "synthetic" in ex.provenance(rows) and "1 seed" in ex.provenance(rows) and "CPU" in ex.provenance(rows)
+def test_provenance_names_dataset_seeds_and_device(ran: tuple[pd.DataFrame, pd.DataFrame]) -> None:
+    said = provenance(ran[0])
+    assert "synthetic" in said and "1 seed" in said and "CPU" in said

@@ -5,9 +5,10 @@ import pytest
 from typer.testing import CliRunner
 
 from ctrnb import plots
+from ctrnb.cli import app
 from ctrnb.data import Curation, SyntheticConfig, curate, encode, generate
 from ctrnb.errors import ParameterError
-from ctrnb.report import analyse, groups, sensitivity
+from ctrnb.report import groups, sensitivity
 from ctrnb.study import command
 from ctrnb.study.inprocess import InProcessEngine
 
@@ -137,15 +138,15 @@ def test_a_finished_study_is_broken_down_without_training(tmp_path: Path, monkey
     before = sorted((tmp_path / "runs").iterdir())
     for module in ("analyse", "groups", "sensitivity"):
         monkeypatch.setattr(f"ctrnb.report.{module}.results_folder", lambda folder=None: tmp_path / "results")
-    app = analyse.typer.Typer()
-    app.command()(analyse.main)
-    result = CliRunner().invoke(app, [str(tmp_path / "s.toml"), "--runs", str(tmp_path / "runs"), "--repeats", "10"])
+    result = CliRunner().invoke(
+        app, ["results", "analyse", str(tmp_path / "s.toml"), "--runs", str(tmp_path / "runs"), "--repeats", "10"]
+    )
     assert result.exit_code == 0, result.output
     assert sorted((tmp_path / "runs").iterdir()) == before
     effect, spread, target = groups.measured_breakdowns("s")
     assert set(effect["dataset"]) == {"own"} and (effect["k"] == 2).all() and len(spread) and len(target)
     assert groups.measured_breakdowns("absent") is None and not list(groups.measured_parts(["absent"]))
-    monkeypatch.setattr("ctrnb.report.measured.results_folder", lambda folder=None: folder or tmp_path)
+    monkeypatch.setattr("ctrnb.study.results.results_folder", lambda folder=None: folder or tmp_path)
     ((title, source, parts),) = groups.measured_parts(["s"])
     assert (
         title == "own, 2-core"
@@ -171,7 +172,9 @@ def test_a_finished_study_is_broken_down_without_training(tmp_path: Path, monkey
         title == "own, 2-core" and set(found["by"]) == set(sensitivity.DEGREES) and set(found["tier"]) == {"base", "ft"}
     )
     assert sensitivity.measured_said([(title, "", found)]).startswith("On real ratings (own, 2-core) a higher degree")
-    empty = CliRunner().invoke(app, [str(tmp_path / "s.toml"), "--runs", str(tmp_path / "elsewhere")])
+    empty = CliRunner().invoke(
+        app, ["results", "analyse", str(tmp_path / "s.toml"), "--runs", str(tmp_path / "elsewhere")]
+    )
     assert empty.exit_code == 2 and "Name its --runs" in empty.output
     ledger = pd.read_csv(tmp_path / "s.csv")
     change = ledger.loc[ledger["tier"] == "ft", "delta"].mean()

@@ -3,12 +3,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import typer
 from typer.testing import CliRunner
 
+from ctrnb.cli import app
 from ctrnb.report import join
-from ctrnb.report.measured import results_folder
 from ctrnb.study.changes import holm
+from ctrnb.study.results import results_folder
 
 NAME = "yelp-small-k3"
 TABLES = (
@@ -34,9 +34,7 @@ def split(tmp_path: Path, monkeypatch) -> tuple[Path, Path]:
 
 
 def run(part: Path):
-    app = typer.Typer()
-    app.command()(join.main)
-    return CliRunner().invoke(app, [str(part)])
+    return CliRunner().invoke(app, ["results", "join", str(part)])
 
 
 def test_a_study_joined_from_parts_is_the_study_measured_whole(split: tuple[Path, Path]) -> None:

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from ctrnb.cli import app
 from ctrnb.errors import ConfigError, RunError
 from ctrnb.report import join, penalty
 from ctrnb.study.inprocess import InProcessEngine
@@ -136,13 +137,11 @@ def test_a_dataset_measured_again_replaces_its_rows_alone(tmp_path, measured) ->
 
 
 def test_the_command_measures_and_the_chapter_reads_it(toml: str, tmp_path, monkeypatch) -> None:
-    import typer
-
     monkeypatch.setattr(penalty, "results_folder", lambda folder=None: tmp_path)
-    monkeypatch.setattr("ctrnb.study.local.LocalEngine", lambda workers: InProcessEngine(threads=1))
-    app = typer.Typer()
-    app.command()(penalty.main)
+    monkeypatch.setattr(penalty, "LocalEngine", lambda workers: InProcessEngine(threads=1))
     arguments = [
+        "results",
+        "penalty",
         toml,
         "--penalty",
         "1e-4",

@@ -1,17 +1,17 @@
-"""The command line: ``ctrnb curate``, ``train``, ``sweep``, ``advise``, ``verify`` and ``book``."""
+"""The command line: ``ctrnb curate``, ``train``, ``sweep``, ``advise``, ``verify``, ``book`` and ``results``."""
 
 import json
-import os
-import sys
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from ctrnb.errors import ConfigError, CtrnbError, ParameterError
+from ctrnb.cli import results
+from ctrnb.cli.options import AsJson, DataDir, Dataset, Device, DropMiddle, K, Model, Runs, Settings, parse_settings
+from ctrnb.cli.output import emit, progress_bar, reported
+from ctrnb.errors import ConfigError, ParameterError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -25,23 +25,7 @@ app = typer.Typer(
     First steps: `ctrnb curate synthetic --k 3`, then `ctrnb train synthetic --model dcnv2 --tier ft --k 3`,
     then `ctrnb book`.""",
 )
-
-Dataset = Annotated[str, typer.Argument(help="synthetic, ml-1m, ml-100k, yelp2022, or the path of a dataset TOML.")]
-DataDir = Annotated[
-    Path | None,
-    typer.Option("--data-dir", help="Folder with the raw data; default: the environment variable CTRNB_DATA."),
-]
-K = Annotated[int, typer.Option("--k", help="Fewest interactions that a user or an item keeps (k-core).")]
-DropMiddle = Annotated[bool, typer.Option("--drop-middle", help="Remove middle ratings before filtering.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else.")]
-Settings = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="SECTION.NAME=VALUE",
-        help="A setting: training.learning_rate=0.001, model.hidden=[200,200], encoder.layers=2; repeatable.",
-    ),
-]
+app.add_typer(results.app, name="results")
 
 
 @app.command()
@@ -65,7 +49,7 @@ def curate(
 @app.command()
 def train(
     dataset: Dataset,
-    model: Annotated[str, typer.Option("--model", help="dcnv2, autoint, eulernet, afn, finalmlp or gdcnp.")],
+    model: Model,
     tier: Annotated[
         str,
         typer.Option(
@@ -79,12 +63,10 @@ def train(
     split_seed: Annotated[int, typer.Option("--split-seed", help="Seed of the random split.")] = 0,
     drop_middle: DropMiddle = False,
     epochs: Annotated[int | None, typer.Option("--epochs", help="Most epochs of each stage.")] = None,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
     set_: Settings = None,
     data_dir: DataDir = None,
-    runs: Annotated[Path, typer.Option("--runs", help="Folder of finished runs; one found is not repeated.")] = Path(
-        "runs"
-    ),
+    runs: Runs = Path("runs"),
     as_json: AsJson = False,
 ) -> None:
     """Train one model in one tier and evaluate it on the test part.
@@ -146,9 +128,7 @@ def sweep(
         int,
         typer.Option("--stacked", help="Seeds, rates and penalties trained as one, at most; pays on a GPU alone."),
     ] = 1,
-    runs: Annotated[Path, typer.Option("--runs", help="Folder of finished runs; one found is not repeated.")] = Path(
-        "runs"
-    ),
+    runs: Runs = Path("runs"),
     out: Annotated[
         Path | None, typer.Option("--out", help="The ledger, .csv or .parquet; default: RUNS/<study>.csv.")
     ] = None,
@@ -196,7 +176,7 @@ def sweep(
 def advise(
     dataset: Dataset,
     budget: Annotated[float, typer.Option("--budget", metavar="MINUTES", help="Wall time that it may take.")] = 8.0,
-    model: Annotated[str, typer.Option("--model", help="dcnv2, autoint, eulernet, afn, finalmlp or gdcnp.")] = "dcnv2",
+    model: Model = "dcnv2",
     k: Annotated[int, typer.Option("--k", help="Fewest interactions that a user or an item keeps (k-core).")] = 3,
     smallest: Annotated[
         float, typer.Option("--smallest", metavar="AUC", help="The smallest change of AUC that matters to you.")
@@ -206,10 +186,8 @@ def advise(
         int | None, typer.Option("--workers", help="Trainings at a time; default: one a core, four at most.")
     ] = None,
     epochs: Annotated[int | None, typer.Option("--epochs", help="Most epochs of a training.")] = None,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
-    runs: Annotated[Path, typer.Option("--runs", help="Folder of finished runs; one found is not repeated.")] = Path(
-        "runs"
-    ),
+    device: Device = "auto",
+    runs: Runs = Path("runs"),
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -276,9 +254,8 @@ def verify(
 ) -> None:
     """Verify the paper's statements: each is proven, refuted by a counterexample, or corrected. Under a minute.
 
-    Exits with 1 if a statement could not be established either way. The training graphs of ml-1m and yelp-small are
-    used where
-    CTRNB_DATA names a folder with them, a synthetic one elsewhere.
+    Exits with 1 if a statement could not be established either way. The training graphs of ml-1m and yelp-small are used
+    where CTRNB_DATA names a folder with them, a synthetic one elsewhere.
 
     Example: `ctrnb verify mci --json`
     """
@@ -303,99 +280,3 @@ def curated(dataset: str, k: int, drop_middle: bool, seed: int, data_dir: Path |
     for reason, count in ratings.dropped.items():
         warnings.warn(f"{ratings.name}: {count:,} {reason}", stacklevel=2)
     return curate(ratings, curation)
-
-
-def parse_settings(texts: list[str]) -> dict[str, str]:
-    """Return ``["training.learning_rate=0.1"]`` as ``{"training.learning_rate": "0.1"}``."""
-    pairs = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise ConfigError(f"--set {text}: write SECTION.NAME=VALUE, for example training.learning_rate=0.001.")
-        pairs[name] = value
-    return pairs
-
-
-def emit(values: dict[str, Any], as_json: bool) -> None:
-    """Print a dictionary as one JSON object, or a line an entry."""
-    if as_json:
-        print(json.dumps(values, allow_nan=False))
-        return
-    width = max(map(len, values))
-    for name, value in values.items():
-        if not isinstance(value, dict):
-            print(f"{name:<{width}}  {round(value, 6) if isinstance(value, float) else value}")
-
-
-@contextmanager
-def reported() -> Iterator[None]:
-    """Print an error that the user can mend as one line and exit with 2; warnings are one line too.
-
-    So are a disk that is full and a memory that is too small, wherever in a library they are met.
-    """
-
-    def show(message: Warning | str, *_: Any, **__: Any) -> None:
-        print(f"ctrnb: warning: {message}", file=sys.stderr)
-
-    with warnings.catch_warnings():
-        warnings.showwarning = show  # type: ignore[assignment]
-        try:
-            yield
-            sys.stdout.flush()  # here, where a full disk can still be reported
-        except CtrnbError as error:
-            print(f"ctrnb: {error}", file=sys.stderr)
-            raise typer.Exit(2) from None
-        except BrokenPipeError:  # the reader has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(1) from None
-        except OSError as error:
-            place = f"{error.filename}: " if error.filename else ""
-            print(f"ctrnb: {place}{error.strerror or error}. Finished runs are kept.", file=sys.stderr)
-            if error.filename is None:  # standard output, perhaps: Python must not try to flush it again
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())  # type: ignore[union-attr]
-            raise typer.Exit(2) from None
-        except (MemoryError, RuntimeError) as error:
-            if not lacks_memory(error):
-                raise
-            print(
-                f"ctrnb: not enough memory: {str(error).splitlines()[0]}. Use a smaller dataset, model or batch.",
-                file=sys.stderr,
-            )
-            raise typer.Exit(2) from None
-        except KeyboardInterrupt:
-            print("ctrnb: stopped. Finished runs are kept.", file=sys.stderr)
-            raise typer.Exit(130) from None
-
-
-def lacks_memory(error: Exception) -> bool:
-    """Return whether an error says that memory could not be had; torch says so by a RuntimeError."""
-    return isinstance(error, MemoryError) or any(
-        text in str(error) for text in ("allocate memory", "out of memory", "Storage size calculation overflowed")
-    )
-
-
-@contextmanager
-def progress_bar(title: str) -> Iterator[Callable[[int, float, float | None], None] | None]:
-    """Yield a callback that draws epochs on a terminal; None in a pipe."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), TextColumn("best valid AUC {task.fields[best]}"),
-        TimeElapsedColumn(),
-    )  # fmt: skip
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(title, total=1.0, best="-")
-
-        def update(epoch: int, done: float, best: float | None) -> None:
-            text = "-" if best is None else f"{best:.4f}"
-            bar.update(task, completed=done, description=f"{title}, epoch {epoch}", best=text)
-
-        yield update
-
-
-if __name__ == "__main__":
-    app()

@@ -1,0 +1,5 @@
+"""``python -m ctrnb.cli``."""
+
+from ctrnb.cli import app
+
+app()

@@ -1,0 +1,59 @@
+"""Where numbers come from: the dataset, seeds, device, versions and date that stand beside every table of the book."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from ctrnb.report.words import counted
+from ctrnb.study.results import CELL, ledgers, measured
+
+
+def provenance(rows: pd.DataFrame) -> str:
+    """Return a caption's account of rows: dataset, k, seeds, device, precision, versions and date."""
+    seeds = rows["seed"].nunique()
+    splits = rows["split_seed"].nunique() if "split_seed" in rows else 1
+    parts = [
+        f"dataset {', '.join(map(str, rows['dataset'].unique()))}",
+        *([f"k = {', '.join(map(str, rows['k'].unique()))}"] if "k" in rows else []),
+        counted(seeds, "seed"),
+        *([f"{splits} splits"] if splits > 1 else []),
+        f"{devices(rows)}, {', '.join(rows['precision'].unique())}",
+        f"torch {', '.join(rows['torch'].unique())}",
+        *([f"measured {rows['date'].astype(str).str[:10].max()}"] if "date" in rows else []),
+    ]
+    return "; ".join(parts)
+
+
+def devices(rows: pd.DataFrame) -> str:
+    """Return what rows were measured on, in words."""
+    return "; ".join(name.replace("CPU, 1 threads", "CPU, 1 thread") for name in rows["device"].unique())
+
+
+def measured_on(name: str, folder: Path | None = None) -> str:
+    """Return :func:`provenance` of a ledger, or that it is not measured."""
+    rows = measured(name, folder)
+    return "not measured" if rows is None else provenance(rows)
+
+
+def sources(changes: pd.DataFrame, folder: Path | None = None) -> str:
+    """Return where changes of :func:`all_changes` come from: each ledger's name, and k, seeds, device, versions and date
+    of those of its trainings that they are about."""
+    there, found = ledgers(folder), []
+    for name in changes["ledger"].unique():
+        rows = measured(name, folder) if name in there else None
+        if rows is not None:
+            cells = changes.loc[changes["ledger"] == name, CELL].drop_duplicates()
+            found.append(f"{name}: {provenance(rows.merge(cells, on=CELL))}")
+    return " | ".join(found) or "no ledger"
+
+
+def by_place(
+    name: str, kept: Sequence[pd.DataFrame], folder: Path | None = None
+) -> Iterator[tuple[str, str, list[pd.DataFrame]]]:
+    """Yield title, provenance, and what tables of a measured study hold, for each of its datasets and cores."""
+    keys, ledger = ["dataset", "k", "drop_middle"], measured(name, folder)
+    for place in () if ledger is None else kept[0][keys].drop_duplicates().itertuples(index=False):
+        rows, *parts = (table[(table[keys] == place).all(axis=1)] for table in (ledger, *kept))
+        removed = ", middle ratings removed" if place.drop_middle else ""
+        yield f"{place.dataset}, {place.k}-core{removed}", provenance(rows), parts
