@@ -3,7 +3,7 @@
 A cell of the paper claims a change from one tier to another. Ours has an interval for the same change, and
 
 * *reproduced*: the interval lies on the paper's side of zero;
-* *not reproduced*: it lies on the other side, or it holds zero and leaves out a change of the paper's size;
+* *not reproduced*: it lies on the other side, or it holds zero and leaves out every change that rounds to the paper's;
 * *undecided at this power*: it holds both.
 
 Where our data is a sample of the paper's dataset the sizes need not agree, and only sides are compared.
@@ -27,16 +27,25 @@ SAMPLES = ("yelp-small",)  # of the paper's dataset
 METRIC = {"auc": {"all": "auc", "middle removed": "auc_strong"}, "logloss": {"all": "logloss", "middle removed": "logloss_strong"}}  # fmt: skip
 AUC_TABLES, LOGLOSS_TABLES = (2, 3, 8), (5, 6)
 REPRODUCED, NOT_REPRODUCED, UNDECIDED = "reproduced", "not reproduced", "undecided at this power"
+HALF_UNIT = 0.005  # of a printed change in percent
 PAPER_CELL = ["paper_dataset", "k", "drop_middle", "model", "metric"]
 
 
 def reproduction(
-    change: float, se: float, df: float, expected: float, *, same_data: bool = True, level: float = LEVEL
+    change: float,
+    se: float,
+    df: float,
+    expected: float,
+    *,
+    rounding: float = 0.0,
+    same_data: bool = True,
+    level: float = LEVEL,
 ) -> str:
     """Return what an estimated change says of an expected one, as the module says; empty where either is missing.
 
     Args:
         change, se, df: estimate, standard error and degrees of freedom, in the unit of ``expected``.
+        rounding: how far the true change that was printed may be from ``expected``.
         same_data: whether sizes are compared, or sides alone.
     """
     if np.isnan(change) or np.isnan(se) or np.isnan(expected):
@@ -45,13 +54,16 @@ def reproduction(
     low, high = change - margin, change + margin
     if low > 0 or high < 0:
         return REPRODUCED if change * expected > 0 else NOT_REPRODUCED
-    return NOT_REPRODUCED if same_data and not low <= expected <= high else UNDECIDED
+    inside = low - rounding <= expected <= high + rounding
+    return NOT_REPRODUCED if same_data and not inside else UNDECIDED
 
 
 def paper_cells(number: int) -> pd.DataFrame:
-    """Return a table of the paper in our terms: dataset (the paper's), k, drop_middle, model, tier, metric, value, change.
+    """Return a table of the paper in our terms.
 
-    ``value`` is AUC as a fraction or logloss in nats; ``expected_percent`` is the printed change, NaN for Base.
+    Columns: paper_dataset, k, drop_middle, model, tier, metric; paper (AUC as a fraction or logloss in nats);
+    expected_percent (the printed change, NaN for Base) and rounding_percent (how far it may be from the change of the
+    numbers before they were rounded: half a unit of its own, and of each of the two numbers that it compares).
 
     Raises:
         ParameterError: the table is not one of tiers.
@@ -60,6 +72,7 @@ def paper_cells(number: int) -> pd.DataFrame:
         raise ParameterError(f"table {number} does not compare tiers; 2, 3, 5, 6 and 8 do.")
     cells = paper.table(number).dropna(subset=["value"])
     kind = "auc" if number in AUC_TABLES else "logloss"
+    level = cells["printed"].str.split().str[0]  # the change may stand behind it in brackets
     trained = cells.get("trained", pd.Series("all", cells.index))
     return pd.DataFrame(
         {
@@ -71,6 +84,7 @@ def paper_cells(number: int) -> pd.DataFrame:
             "metric": cells["evaluated"].map(METRIC[kind]),
             "paper": cells["value"] / (100 if kind == "auc" else 1),
             "expected_percent": cells["change_percent"],
+            "rounding_percent": HALF_UNIT + 200 * level.map(paper.half_unit) / cells["value"],
         }
     )
 
@@ -118,7 +132,14 @@ def beside(number: int, changes: pd.DataFrame) -> pd.DataFrame:
     table = table.merge(measured, on=[*measured.columns]).merge(cells, on=[*PAPER_CELL, "tier"], how="left")
     table = table[table["tier"].isin([*cells["tier"].unique(), "control"])]
     table["reproduction"] = [
-        reproduction(row.change_percent, row.se_percent, row.df, row.expected_percent, same_data=row.same_data)
+        reproduction(
+            row.change_percent,
+            row.se_percent,
+            row.df,
+            row.expected_percent,
+            rounding=row.rounding_percent,
+            same_data=row.same_data,
+        )
         for row in table.itertuples()
     ]
     order = {tier: place for place, tier in enumerate(("base", "control", "ft", "ts"))}

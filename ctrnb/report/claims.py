@@ -1,8 +1,13 @@
 """The paper's claims about tiers, each decided by all measured cells that it speaks of.
 
+Most claim a side: that one tier is better than another. Such a cell is *reproduced* if its interval lies on that side,
+*not reproduced* if it lies on the other, whatever the paper printed for it, and undecided else. A claim that cells are as
+printed is judged by the size of the printed change as well (:mod:`ctrnb.report.beside`).
+
 A claim is *reproduced* if every cell is, and *not reproduced* if one cell is not with its interval widened to
 1 - 0.05 / m, m the number of cells, so that many cells do not make a chance find likely. Otherwise it is undecided at
-this power: ``detectable_percent`` says which change would have been found with 80 % probability.
+this power: ``detectable_percent`` says which change would have been found with 80 % probability. ``inside`` says in how
+many cells the printed change is one that our interval holds.
 """
 
 from collections.abc import Callable
@@ -17,10 +22,10 @@ from ctrnb.study.changes import LEVEL, combined
 from ctrnb.study.ledger import TIER_NAMES
 
 DENSE, SPARSE = "ML-1M", "Yelp2022"
-GAIN = 1.0  # stands for a gain of any size where only its side is judged
+HIGHER, LOWER = 1.0, -1.0  # sides of a change
 COLUMNS = [
-    "key", "claim", "source", "dataset", "ours", "printed", "seeds", "cells", "named", "reproduced", "not_reproduced", "undecided",
-    "paper_percent", "ours_percent", "detectable_percent", "verdict",
+    "key", "claim", "source", "dataset", "ours", "printed", "against", "seeds", "cells", "named", "reproduced", "not_reproduced",
+    "undecided", "inside", "paper_percent", "ours_percent", "detectable_percent", "verdict",
 ]  # fmt: skip
 FEW = 2  # cells that are named rather than counted
 HELD = {REPRODUCED: "holds", NOT_REPRODUCED: "does not hold", UNDECIDED: UNDECIDED}  # of a claim of ours
@@ -36,8 +41,9 @@ class Claim:
         tier, reference: the change is from the reference to the tier.
         datasets: of the paper that it is about.
         metric: on the whole test part, or on its strong ratings alone.
-        expected: from the paper's changes to Base, by tier, to the expected one in percent.
-        ours: the paper does not make it, so that only the side of a change is judged, not its size.
+        side: that it claims of the change; None where it claims the printed change of each cell.
+        expected: from the paper's changes to Base, by tier, to the printed one in percent; the tier's own without it.
+        ours: the paper does not make it, and prints no change that it could be compared with.
     """
 
     key: str
@@ -48,6 +54,7 @@ class Claim:
     reference: str
     datasets: tuple[str, ...] = (DENSE, SPARSE)
     metric: str = "auc"
+    side: float | None = HIGHER
     expected: Callable[[pd.DataFrame], pd.Series] | None = None
     ours: bool = False
 
@@ -59,11 +66,11 @@ def over_ts(changes: pd.DataFrame) -> pd.Series:
 
 CLAIMS = (
     Claim("ts-dense", "TS improves AUC on the dense dataset", "Section 4.2, Table 2", 2, "ts", "base", (DENSE,)),
-    Claim("ts-sparse", "TS changes AUC on the sparse dataset as printed, model by model", "Section 4.2, Table 2", 2, "ts", "base", (SPARSE,)),
+    Claim("ts-sparse", "TS changes AUC on the sparse dataset as printed, model by model", "Section 4.2, Table 2", 2, "ts", "base", (SPARSE,), side=None),
     Claim("ft-dense", "FT improves AUC on the dense dataset", "Section 4.3, Table 3", 3, "ft", "base", (DENSE,)),
     Claim("ft-over-ts", "FT is better than TS", "Section 4.3, Table 3", 3, "ft", "ts", expected=over_ts),
-    Claim("ts-logloss", "TS changes logloss as printed", "Appendix C.1, Table 5", 5, "ts", "base", metric="logloss"),
-    Claim("ft-over-ts-logloss", "FT lowers logloss more than TS", "Appendix C.1, Table 6", 6, "ft", "ts", metric="logloss", expected=over_ts),
+    Claim("ts-logloss", "TS changes logloss as printed", "Appendix C.1, Table 5", 5, "ts", "base", metric="logloss", side=None),
+    Claim("ft-over-ts-logloss", "FT lowers logloss more than TS", "Appendix C.1, Table 6", 6, "ft", "ts", metric="logloss", side=LOWER, expected=over_ts),
     Claim("ts-strong", "TS improves AUC on strong ratings, whatever it is trained on", "Appendix C.2, Table 8", 8, "ts", "base", (DENSE,), "auc_strong"),
     Claim("ft-over-control", "FT improves on the control as well", "ours, on Table 3", 3, "ft", "control", (DENSE,), ours=True),
     Claim("ts-over-control", "TS improves on the control as well", "ours, on Table 2", 2, "ts", "control", (DENSE,), ours=True),
@@ -71,43 +78,50 @@ CLAIMS = (
 
 
 def printed_cells(claim: Claim) -> pd.DataFrame:
-    """Return the paper's cells that a claim speaks of: the columns of :data:`PAPER_CELL` and ``expected_percent``."""
-    printed = paper_cells(claim.table).pivot(index=PAPER_CELL, columns="tier", values="expected_percent")
-    expected = claim.expected(printed) if claim.expected else printed[claim.tier]
-    cells = expected.rename("expected_percent").dropna().reset_index()
-    return cells[cells["paper_dataset"].isin(claim.datasets) & (cells["metric"] == claim.metric)]
+    """Return the paper's cells that a claim speaks of: the columns of :data:`PAPER_CELL`, expected_percent, rounding_percent."""
+    cells = paper_cells(claim.table)
+    wide = cells.pivot(index=PAPER_CELL, columns="tier", values="expected_percent")
+    rounding = cells[cells["tier"] == claim.tier].set_index(PAPER_CELL)["rounding_percent"]
+    expected = claim.expected(wide) if claim.expected else wide[claim.tier]
+    if claim.expected:  # of two printed changes, each rounded
+        rounding = 2 * rounding
+    found = pd.DataFrame({"expected_percent": expected, "rounding_percent": rounding})
+    found = found.dropna(subset=["expected_percent"]).reset_index()
+    return found[found["paper_dataset"].isin(claim.datasets) & (found["metric"] == claim.metric)]
 
 
 def cells_of(claim: Claim, changes: pd.DataFrame) -> pd.DataFrame:
     """Return those of :func:`printed_cells` that were measured, with dataset, change and uncertainty."""
     ours = comparable(changes)
     ours = ours[(ours["tier"] == claim.tier) & (ours["reference"] == claim.reference)]
-    cells = ours.merge(printed_cells(claim), on=PAPER_CELL)
-    return cells.assign(same_data=False, expected_percent=GAIN) if claim.ours else cells
+    return ours.merge(printed_cells(claim), on=PAPER_CELL)
 
 
-def decide(cells: pd.DataFrame) -> tuple[str, list[str]]:
-    """Return the verdict on a claim and on each of its cells."""
-    verdicts = [cell_verdict(row, LEVEL) for row in cells.itertuples()]
-    widened = [cell_verdict(row, LEVEL / len(cells)) for row in cells.itertuples()]
+def decide(cells: pd.DataFrame, side: float | None) -> tuple[str, list[str]]:
+    """Return the verdict on a claim of a side (None: of the printed changes) and on each of its cells."""
+    verdicts = [cell_verdict(row, LEVEL, side) for row in cells.itertuples()]
+    widened = [cell_verdict(row, LEVEL / len(cells), side) for row in cells.itertuples()]
     if any(one == other == NOT_REPRODUCED for one, other in zip(verdicts, widened, strict=True)):
         return NOT_REPRODUCED, verdicts
     return (REPRODUCED if all(each == REPRODUCED for each in verdicts) else UNDECIDED), verdicts
 
 
-def cell_verdict(row: Any, level: float) -> str:
-    """Return the verdict on one cell, a row of ``itertuples``, with its interval at a level."""
+def cell_verdict(row: Any, level: float, side: float | None = None) -> str:
+    """Return the verdict on one cell, a row of ``itertuples``, with its interval at a level; by its side alone if one is given."""
+    expected, same_data = (row.expected_percent, row.same_data) if side is None else (side, False)
     return reproduction(
-        row.change_percent, row.se_percent, row.df, row.expected_percent, same_data=row.same_data, level=level
-    )
+        row.change_percent, row.se_percent, row.df, expected, rounding=row.rounding_percent, same_data=same_data,
+        level=level,
+    )  # fmt: skip
 
 
 def claims(changes: pd.DataFrame) -> pd.DataFrame:
     """Return one row a claim and dataset that was measured.
 
     Columns: key, claim, source, dataset, ours, seeds (a number, or "1 to 5" where cells differ), cells, named (which they
-    are), printed (how many cells the paper has), reproduced, not_reproduced, undecided (numbers of cells), paper_percent and ours_percent (medians of
-    the change), detectable_percent (median), verdict.
+    are), printed (how many cells the paper has), against (in how many of the measured ones its printed change is on the
+    other side), reproduced, not_reproduced, undecided and inside (numbers of cells), paper_percent and ours_percent (medians
+    of the change), detectable_percent (median), verdict.
     """
     rows = []
     for claim in CLAIMS:
@@ -120,7 +134,7 @@ def claims(changes: pd.DataFrame) -> pd.DataFrame:
                 "dataset": dataset,
                 "ours": claim.ours,
             }
-            rows.append(head | {"printed": int(printed[theirs])} | summary(cells))
+            rows.append(head | {"printed": int(printed[theirs])} | summary(cells, claim.side))
     for dataset, cells in supervision_pairs(changes).groupby("dataset", sort=False):
         head = {
             "key": "removal",
@@ -129,13 +143,15 @@ def claims(changes: pd.DataFrame) -> pd.DataFrame:
             "dataset": dataset,
             "ours": False,
         }
-        rows.append(head | {"printed": len(printed_pairs())} | summary(cells))
+        rows.append(head | {"printed": len(printed_pairs())} | summary(cells, HIGHER))
     return pd.DataFrame(rows, columns=None if rows else COLUMNS)
 
 
-def summary(cells: pd.DataFrame) -> dict:
+def summary(cells: pd.DataFrame, side: float | None) -> dict:
     """Return the numbers and the verdict of one claim on one dataset."""
-    verdict, verdicts = decide(cells)
+    verdict, verdicts = decide(cells, side)
+    expected, rounding = cells["expected_percent"], cells["rounding_percent"]
+    inside = (cells["low_percent"] - rounding <= expected) & (expected <= cells["high_percent"] + rounding)
     fewest, most = int(cells["seeds"].min()), int(cells["seeds"].max())
     return {
         "seeds": str(most) if fewest == most else f"{fewest} to {most}",
@@ -144,6 +160,8 @@ def summary(cells: pd.DataFrame) -> dict:
         "reproduced": verdicts.count(REPRODUCED),
         "not_reproduced": verdicts.count(NOT_REPRODUCED),
         "undecided": verdicts.count(UNDECIDED),
+        "inside": int(inside.sum()),
+        "against": 0 if side is None else int((side * expected < 0).sum()),
         "paper_percent": float(cells["expected_percent"].median()),
         "ours_percent": float(cells["change_percent"].median()),
         "detectable_percent": float(cells["mde_percent"].abs().median()),
@@ -194,7 +212,13 @@ def readable(table: pd.DataFrame, closed: pd.DataFrame) -> pd.DataFrame:
                 f"{row.reproduced} / {row.not_reproduced} / {row.undecided} of {row.printed}"
                 for row in table.itertuples()
             ],
-            "paper Δ%": ["–" if row.ours else f"{row.paper_percent:+.2f}" for row in table.itertuples()],
+            "paper's Δ% in our interval": [
+                "–" if row.ours else f"{row.inside} of {row.cells}" for row in table.itertuples()
+            ],
+            "paper Δ%": [
+                "–" if row.ours else f"{row.paper_percent:+.2f}" + (f", {row.against} against" if row.against else "")
+                for row in table.itertuples()
+            ],
             "ours Δ%": table["ours_percent"].map("{:+.2f}".format),
             "detectable Δ%": table["detectable_percent"].map("{:.2f}".format),
             "verdict": [worded(row) for row in table.itertuples()],
@@ -227,13 +251,22 @@ REMOVAL = "Models trained without middle ratings predict the other ratings bette
 PAIRS = ((1, 19), (3, 22))  # Table 7's pairs of like density on ML-1M: k with middle ratings, k without them
 
 
-def printed_pairs() -> pd.Series:
-    """Return the change in percent that Table 8 prints for each pair, by k with middle ratings, model and tier."""
+def printed_pairs() -> pd.DataFrame:
+    """Return expected_percent, the change that Table 8 prints for each pair, by k with middle ratings, model and tier; and its
+    rounding_percent."""
     cells = paper_cells(8).query("metric == 'auc_strong' and paper_dataset == @DENSE")
-    values = cells.set_index(["drop_middle", "k", "model", "tier"])["paper"].sort_index()
-    return pd.concat(
-        {kept: 100 * (values[True, removed] / values[False, kept] - 1) for kept, removed in PAIRS}, names=["k"]
-    )
+    cells = cells.set_index(["drop_middle", "k", "model", "tier"]).sort_index()
+    values, rounding = cells["paper"], cells["rounding_percent"]
+    parts = {
+        kept: pd.DataFrame(
+            {
+                "expected_percent": 100 * (values[True, removed] / values[False, kept] - 1),
+                "rounding_percent": rounding[False, kept],
+            }
+        )
+        for kept, removed in PAIRS
+    }
+    return pd.concat(parts, names=["k"])
 
 
 def supervision_pairs(changes: pd.DataFrame) -> pd.DataFrame:
@@ -243,7 +276,7 @@ def supervision_pairs(changes: pd.DataFrame) -> pd.DataFrame:
     that both have in common make that interval too wide rather than too narrow.
 
     Columns: dataset, k, k_removed, model, model_name, tier, kept, removed (mean AUC), change_percent, se_percent, df, low_percent,
-    high_percent, mde_percent, seeds, expected_percent (the paper's), reproduction.
+    high_percent, mde_percent, seeds, expected_percent and rounding_percent (the paper's), reproduction.
     """
     printed = printed_pairs()
     levels = comparable(changes).query("metric == 'auc_strong' and reference == '' and paper_dataset == @DENSE")
@@ -256,7 +289,7 @@ def supervision_pairs(changes: pd.DataFrame) -> pd.DataFrame:
             rows.append(
                 {"dataset": dataset, "k": kept_k, "k_removed": removed_k, "model": model, "tier": tier}
                 | unpaired(kept.loc[key], removed.loc[key])
-                | {"expected_percent": printed[kept_k, model, tier]}
+                | printed.loc[(kept_k, model, tier)].to_dict()
             )
     if not rows:
         return pd.DataFrame(columns=["dataset"])

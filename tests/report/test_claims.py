@@ -29,10 +29,21 @@ SE = 0.02  # percent
 def test_a_cell_that_reproduces_a_claim_does_not_fail_it_for_being_one_of_many() -> None:
     """Its widened interval may hold zero and leave the paper's change out; it lies on the paper's side all the same."""
     cell = {"change_percent": 0.05, "se_percent": SE, "df": NORMAL, "expected_percent": 0.30, "same_data": True}
-    many = pd.DataFrame([cell | {"change_percent": 0.30}] * 9 + [cell])
+    many = pd.DataFrame([cell | {"change_percent": 0.30}] * 9 + [cell]).assign(rounding_percent=0.0)
     assert words.cell_verdict(many.iloc[-1], 0.05) == REPRODUCED
     assert words.cell_verdict(many.iloc[-1], 0.05 / 10) == NOT_REPRODUCED
-    assert words.decide(many)[0] == REPRODUCED
+    assert words.decide(many, None)[0] == REPRODUCED
+
+
+def test_a_claim_of_a_side_is_judged_by_the_side_whatever_was_printed() -> None:
+    cell = {"se_percent": SE, "df": NORMAL, "same_data": True, "rounding_percent": 0.0}
+    printed_against = pd.Series(cell | {"change_percent": 0.09, "expected_percent": -0.02})
+    small = pd.Series(cell | {"change_percent": 0.03, "expected_percent": 0.30})
+    lost = pd.Series(cell | {"change_percent": -0.09, "expected_percent": -0.02})
+    judged = [words.cell_verdict(each, 0.05, words.HIGHER) for each in (printed_against, small, lost)]
+    assert judged == [REPRODUCED, UNDECIDED, NOT_REPRODUCED]
+    assert words.cell_verdict(small, 0.05) == NOT_REPRODUCED  # of a claim that the change is as printed
+    assert words.cell_verdict(lost, 0.05, words.LOWER) == REPRODUCED
 
 
 def test_what_an_interval_says_of_an_expected_change() -> None:
@@ -46,6 +57,13 @@ def test_what_an_interval_says_of_an_expected_change() -> None:
     assert said(0.01, 0.30, same_data=False) == UNDECIDED
     assert said(0.045, 0.30) == REPRODUCED and said(0.045, 0.05, level=0.001) == UNDECIDED
     assert said(np.nan, 0.3) == said(0.3, np.nan) == ""
+    assert said(0.01, 0.06) == NOT_REPRODUCED and said(0.01, 0.06, rounding=0.012) == UNDECIDED
+
+
+def test_a_printed_change_may_be_off_by_what_was_rounded() -> None:
+    cell = paper_cells(3).query("model == 'dcnv2' and k == 6 and tier == 'ft' and paper_dataset == 'ML-1M'").iloc[0]
+    true = np.array([0.0, 1.0]) * 0.01 + (100 * cell["paper"] - 0.005)  # the least and the most that is printed so
+    assert cell["rounding_percent"] == pytest.approx(0.005 + 100 * (true[1] - true[0]) / (100 * cell["paper"]))
 
 
 def measured_like(number: int, shift: float = 0.0, dataset: str = "ml-1m", control: float = 0.0) -> pd.DataFrame:
@@ -141,7 +159,10 @@ def test_a_claim_needs_every_cell_and_falls_by_one() -> None:
     victim = (changes["tier"] == "ft") & (changes["reference"] == "base") & (changes["metric"] == "auc")
     one = changes[victim].index[0]
     changes.loc[one, "change_percent"] = 0.0
-    assert verdict(changes) == NOT_REPRODUCED  # a change of the paper's size is left out
+    assert verdict(changes) == UNDECIDED  # on neither side
+    changes.loc[one, ["change", "change_percent", "low", "high"]] = -0.002, -0.2, -0.0024, -0.0016
+    assert verdict(changes) == NOT_REPRODUCED
+    assert claims(changes).set_index("claim").loc[CLAIMS[2].text, "inside"] == 8
     changes.loc[one, "se"] = 1.0
     assert verdict(changes) == UNDECIDED  # a wide interval leaves nothing out
 
