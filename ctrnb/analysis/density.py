@@ -158,15 +158,16 @@ def trend(fit: Fit | None, dose: str = "density") -> str:
 
 
 def proportional_p(rows: pd.DataFrame) -> float:
-    """Return the p-value of effects proportional to density, y = b density, all else being chance: a chi-squared test.
+    """Return the p-value of effects proportional to density: of y = a + b density + u, that a = 0.
 
-    NaN for fewer than two points.
+    u has the variance tau^2 of the fit, so that effects which differ for other reasons do not reject this shape alone.
+    NaN for fewer than three points or one density.
     """
-    if len(rows) < 2:
+    if len(rows) < 3 or rows["density"].nunique() < 2:
         return np.nan
-    design = rows[["density"]].to_numpy(np.float64)
-    residual = weighted_fit(rows["change"].to_numpy(), rows["se"].to_numpy(), design, 0.0)[2]
-    return float(stats.chi2.sf(residual, len(rows) - 1))
+    design = np.column_stack([np.ones(len(rows)), rows["density"]]).astype(np.float64)
+    effect, error = 100 * rows["change"].to_numpy(), 100 * rows["se"].to_numpy()
+    return meta_regression(effect, error, design, ["intercept", "density"]).coefficient("intercept")["p_value"]
 
 
 def statement(name: str, fit: Fit | None, dose: str = "density", unit: str = "density") -> str:

@@ -86,7 +86,9 @@ def node_sensitivities(encoded: Encoded, result: RunResult, rows: np.ndarray) ->
     """Return one row a node of the sampled pairs: side, node, degree, harmonic (mean of its neighbours' degrees), pairs, and
 
     ``total``, the norm of the logit's gradient with respect to the whole table; ``through``, of the part through this node;
-    ``head``, of the gradient with respect to z_n; each the root mean square over the node's pairs; and ``constant``, c_n.
+    ``head``, of the gradient with respect to z_n; and ``constant``, c_n. Each norm is the geometric mean over the node's pairs
+    that have a gradient, 0 where none has. (A root mean square would grow with the number of pairs, hence with the degree:
+    the logarithm of a mean is larger, the more a mean is of, even where gradients have nothing to do with the degree.)
 
     Args:
         rows: interactions (:func:`sample_pairs`).
@@ -109,17 +111,11 @@ def node_sensitivities(encoded: Encoded, result: RunResult, rows: np.ndarray) ->
     degree, harmonic = operators.degrees(graph), lightgcn.harmonic_degree(graph)
     tables = []
     for number, side in enumerate(SIDES):
-        squares = pd.DataFrame(
-            {
-                "place": place[:, number],
-                "total": total**2,
-                "through": through[:, number] ** 2,
-                "head": head[:, number] ** 2,
-            }
-        ).groupby("place")
-        table = np.sqrt(squares.mean()).assign(pairs=squares.size()).reset_index()
-        own = nodes[table.pop("place")]
-        table = table.assign(side=side, node=own, degree=degree[own], harmonic=harmonic[own])
+        norms = pd.DataFrame({"total": total, "through": through[:, number], "head": head[:, number]})
+        of_node = np.log(norms.where(norms > 0)).groupby(place[:, number])
+        table = np.exp(of_node.mean()).fillna(0.0).assign(pairs=of_node.size())
+        own = nodes[table.index]
+        table = table.reset_index(drop=True).assign(side=side, node=own, degree=degree[own], harmonic=harmonic[own])
         tables.append(table.assign(constant=constant[np.searchsorted(nodes, own)]))
     return pd.concat(tables, ignore_index=True)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ctrnb.analysis.sensitivity import elasticities, node_sensitivities, sample_pairs
+from ctrnb.analysis.sensitivity import PARTS, elasticities, node_sensitivities, sample_pairs
 from ctrnb.data import Encoded
 from ctrnb.models import DISPLAY
 from ctrnb.report.parameters import as_list
@@ -151,7 +151,12 @@ def graph_part(found: pd.DataFrame, by: str) -> str:
 
 
 def binned(nodes: pd.DataFrame) -> pd.DataFrame:
-    """Return nodes with ``bin``: the geometric mean degree of the like many nodes of their side that are nearest in degree."""
+    """Return nodes, each once a tier, with ``bin``: the geometric mean degree of the like many nodes of their side that are
+    nearest in degree. Of several runs a node's norms are the geometric mean.
+    """
+    nodes = nodes.assign(**np.log(nodes[list(PARTS)].where(nodes[list(PARTS)] > 0)))
+    nodes = nodes.groupby(["model", "tier", "side", "node"], sort=False)[["degree", *PARTS]].mean().reset_index()
+    nodes = nodes.assign(**np.exp(nodes[list(PARTS)]))
     edges = nodes.groupby("side")["degree"].transform(lambda d: pd.qcut(d.rank(method="first"), BINS, labels=False))
     means = np.log(nodes["degree"]).groupby([nodes["side"], edges]).transform("mean")
     return nodes.assign(bin=np.exp(means), tier_name=nodes["tier"].map(TIER_NAMES))

@@ -75,14 +75,28 @@ def test_nodes_without_a_gradient_are_counted_and_bend_no_slope() -> None:
     assert said.endswith("AFN Base, 2 of 78 users.") and not chapter.left_out(before.reset_index())
 
 
-def test_a_nodes_gradient_is_the_root_mean_square_over_its_pairs(small: Encoded, runs: dict) -> None:
+def test_a_nodes_gradient_is_the_geometric_mean_over_its_pairs(small: Encoded, runs: dict) -> None:
     rows = sn.sample_pairs(small, 60, seed=0)
     table = sn.node_sensitivities(small, runs["ft", 0], rows)
     alone = pd.concat([sn.node_sensitivities(small, runs["ft", 0], rows[[n]]) for n in range(len(rows))])
-    squares = (alone.set_index(["side", "node"])[["total", "through", "head"]] ** 2).groupby(["side", "node"]).mean()
+    logs = np.log(alone.set_index(["side", "node"])[["total", "through", "head"]]).groupby(["side", "node"]).mean()
     pd.testing.assert_frame_equal(
-        np.sqrt(squares), table.set_index(["side", "node"])[["total", "through", "head"]].sort_index(), rtol=1e-4
+        np.exp(logs), table.set_index(["side", "node"])[["total", "through", "head"]].sort_index(), rtol=1e-4
     )
+
+
+def test_the_number_of_a_nodes_pairs_makes_no_trend(small: Encoded, runs: dict, monkeypatch) -> None:
+    """Gradients dealt to pairs at random have nothing to do with degree, though nodes of high degree have more pairs."""
+    rows, rng, gradients = sn.sample_pairs(small, 2000, seed=0), np.random.default_rng(0), sn.id_gradients
+    slopes = []
+    for _ in range(30):
+        dealt = rng.permutation(len(rows))
+        monkeypatch.setattr(sn, "id_gradients", lambda *given, dealt=dealt: gradients(*given)[dealt])
+        found = sn.elasticities([sn.node_sensitivities(small, runs["base", 0], rows)], repeats=20)
+        slopes.append(found[found["part"] == "head"].set_index("side")["value"])
+    table = pd.DataFrame(slopes)
+    error = table.std(ddof=1) / np.sqrt(len(table))
+    assert (table.mean().abs() < 3 * error).all()
 
 
 def test_no_dependence_is_no_trend_and_a_rise_is_a_rise() -> None:
