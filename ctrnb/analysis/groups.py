@@ -17,7 +17,7 @@ from ctrnb.errors import ConfigError
 from ctrnb.evaluation.groups import GROUPS, activity_groups
 from ctrnb.evaluation.per_user import weighted_user_auc
 from ctrnb.evaluation.resample import user_draws, weighted_auc
-from ctrnb.study.changes import LEVEL, Draws, Estimate, Runs, over_users_and_seeds, verdict
+from ctrnb.study.changes import LEVEL, Draws, Runs, estimate, verdict
 
 EVERYONE = "all"
 METRICS = ("auc", "user_auc")
@@ -101,18 +101,6 @@ def seeds_of(draws: Draws, *tiers: str) -> list[int]:
     """Return the seeds that every one of the tiers was trained with, in order."""
     found = [{number for _, each, number in draws.values if each == tier} for tier in tiers]
     return sorted(set.intersection(*found))
-
-
-def estimate(values: np.ndarray, resampled: np.ndarray) -> Estimate:
-    """Return the mean of a statistic over seeds, uncertain by test users and by seeds (:mod:`ctrnb.study.changes`).
-
-    Args:
-        values: of each seed on all test users (seeds,).
-        resampled: of each draw of test users and seed (repeats, seeds).
-    """
-    moved = resampled.mean(axis=1)
-    moved = moved[~np.isnan(moved)]
-    return over_users_and_seeds(values, float(moved.std(ddof=1)) if len(moved) > 1 else np.nan)
 
 
 def marginal_cost(base: np.ndarray, value: np.ndarray) -> np.ndarray:

@@ -19,13 +19,13 @@ import pandas as pd
 import torch
 from scipy import stats
 
-from ctrnb.analysis.groups import estimate
 from ctrnb.data import Encoded, training_graph
 from ctrnb.encoders import CTRNetwork
 from ctrnb.encoders.lightgcn import LightGCNEncoder
 from ctrnb.errors import ConfigError, MetricError
 from ctrnb.models import model_config
 from ctrnb.settings import build
+from ctrnb.study.changes import estimate
 from ctrnb.theory import lightgcn, operators
 from ctrnb.training import RunResult
 from ctrnb.training.config import EncoderConfig, Specification, TrainingConfig

@@ -1,12 +1,13 @@
 """The chapter on the penalty: what each penalty on embeddings makes of the tiers, from a run or from what was measured.
 
 ``ctrnb results penalty DATASET`` measures one dataset and puts its rows into ``book/results/penalty.csv`` and
-``penalty-changes.csv`` under ``book/results/tuning``.
+``penalty-changes.csv`` and ``penalty-moves.csv`` under ``book/results/tuning``.
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -24,14 +25,24 @@ from ctrnb.study.results import CELL, CHANGES, measured, measured_changes, resul
 from ctrnb.training import RunStore
 
 NAME = "penalty"
+MOVES = "-moves"
 GAIN = ("ft", "control")
 POINTS = 100
 PENALTIES = [1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2]
 
 
+class Kept(NamedTuple):
+    """What was measured of one dataset and model: ledger, changes, and what each penalty moves against the smallest."""
+
+    title: str
+    rows: pd.DataFrame
+    changes: pd.DataFrame
+    moves: pd.DataFrame
+
+
 def run(
     dataset: str, model: str, penalties: Sequence[float], *, k: int, seeds: Sequence[int], epochs: int | None
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Return :func:`ctrnb.study.penalties.sweep_penalties` in this process; what has finished before is not repeated."""
     return sweep_penalties(
         dataset, model, penalties, k=k, seeds=seeds, epochs=epochs, engine=InProcessEngine(),
@@ -39,15 +50,22 @@ def run(
     )  # fmt: skip
 
 
-def kept(folder: Path | None = None) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
-    """Yield title, ledger and changes of each dataset and model that was measured."""
+def kept(folder: Path | None = None) -> Iterator[Kept]:
+    """Yield what was measured, a dataset and model at a time."""
     place = results_folder(folder) / tuning.NARROW
-    rows, changes = measured(NAME, place), measured_changes(NAME, place)
-    if rows is None or changes is None:
+    rows, changes, path = measured(NAME, place), measured_changes(NAME, place), place / f"{NAME}{MOVES}.csv"
+    if rows is None or changes is None or not path.is_file():
         return
+    moves = pd.read_csv(path)
     for values, part in rows.groupby(CELL, sort=False):
-        own = changes[(changes[CELL] == list(values)).all(axis=1)]
-        yield f"{values[0]}, {values[1]}-core, {part['model_name'].iloc[0]}", part, own
+        own, moved = (table[(table[CELL] == list(values)).all(axis=1)] for table in (changes, moves))
+        yield Kept(f"{values[0]}, {values[1]}-core, {part['model_name'].iloc[0]}", part, own, moved)
+
+
+def move(of: str, moves: pd.DataFrame, penalty: float) -> str:
+    """Return what a penalty changes against the smallest in Base's AUC (``base``) or in FT's gain (``gain``), in points."""
+    row = moves[(moves["of"] == of) & (moves["penalty"] == penalty)].iloc[0]
+    return with_interval(row["change"], row["low"], row["high"], scale=POINTS)
 
 
 def best(rows: pd.DataFrame) -> pd.Series:
@@ -88,14 +106,15 @@ def statement(rows: pd.DataFrame, changes: pd.DataFrame) -> str:
     )
 
 
-def base_raised(parts: Sequence[tuple[str, pd.DataFrame, pd.DataFrame]]) -> str:
+def base_raised(parts: Sequence[Kept]) -> str:
     """Return what Base's best penalty adds to its test AUC over the smallest tried, dataset by dataset, in words."""
     told = []
-    for _, rows, changes in parts:
-        auc = levels(changes).query("tier_name == 'Base'").set_index("penalty")["auc"]
-        chosen, least = best(rows)["base"], auc.index.min()
+    for _, rows, _, moves in parts:
+        chosen, least, dataset = best(rows)["base"], rows["penalty"].min(), rows["dataset"].iloc[0]
         told.append(
-            f"{POINTS * (auc[chosen] - auc[least]):+.2f} points on {rows['dataset'].iloc[0]} ({chosen:g} for {least:g})"
+            f"nothing on {dataset}, where the smallest is the best"
+            if chosen == least
+            else f"{move('base', moves, chosen)} points on {dataset} ({chosen:g} for {least:g})"
         )
     if not told:
         return "what the best adds is not measured"
@@ -149,16 +168,21 @@ def searched_apart(rows: pd.DataFrame, folder: Path | None = None) -> str:
     )
 
 
-def falls(parts: Sequence[tuple[str, pd.DataFrame, pd.DataFrame]]) -> str:
-    """Return the gain on each measured dataset at the smallest penalty and at Base's best, in words."""
+def falls(parts: Sequence[Kept]) -> str:
+    """Return the gain on each measured dataset at the smallest penalty and at Base's best, and its change, in words."""
     if not parts:
         return "not measured on real ratings yet"
-    smaller = 0
-    for _, rows, changes in parts:
-        table = gains(changes).set_index("penalty")["change"]
-        smaller += bool(table[best(rows)["base"]] < table.iloc[0])
-    told = "; ".join(f"on {title} {statement(rows, changes)}" for title, rows, changes in parts)
-    return f"at Base's best penalty FT gains less than at the smallest in {smaller} of {counted(len(parts), 'dataset')}: {told}"
+    smaller = surely = 0
+    told = []
+    for title, rows, changes, moves in parts:
+        chosen, sentence = best(rows)["base"], f"on {title} {statement(rows, changes)}"
+        own = moves[(moves["of"] == "gain") & (moves["penalty"] == chosen)]
+        smaller, surely = smaller + int((own["change"] < 0).sum()), surely + int((own["high"] < 0).sum())
+        told.append(f"{sentence}, a change of {move('gain', moves, chosen)}" if len(own) else sentence)
+    return (
+        f"at Base's best penalty FT gains less than at the smallest in {smaller} of {counted(len(parts), 'dataset')}, beyond chance "
+        f"in {surely}: {'; '.join(told)}"
+    )
 
 
 def here(rows: pd.DataFrame) -> str:
@@ -190,4 +214,5 @@ def measure(
             data_dir=data_dir, observer=Lines(4 * seeds * len(values)),
         )  # fmt: skip
     place = results_folder() / tuning.NARROW
-    put({place / f"{name}.csv": table for name, table in zip((NAME, f"{NAME}{CHANGES}"), found, strict=True)}, replaced)
+    names = (NAME, f"{NAME}{CHANGES}", f"{NAME}{MOVES}")
+    put({place / f"{name}.csv": table for name, table in zip(names, found, strict=True)}, replaced)

@@ -77,6 +77,18 @@ def over_users_and_seeds(differences: np.ndarray, se_users: float) -> Estimate:
     return combined(float(differences.mean()), parts)
 
 
+def estimate(values: np.ndarray, resampled: np.ndarray) -> Estimate:
+    """Return the mean of a statistic over seeds, uncertain by test users and by seeds as the module describes.
+
+    Args:
+        values: of each seed on all test users (seeds,).
+        resampled: of each draw of test users and seed (repeats, seeds).
+    """
+    moved = resampled.mean(axis=1)
+    moved = moved[~np.isnan(moved)]
+    return over_users_and_seeds(values, float(moved.std(ddof=1)) if len(moved) > 1 else np.nan)
+
+
 @cache
 def detectable(df: float, level: float = LEVEL, power: float = POWER) -> float:
     """Return the effect, in standard errors, that a two-sided t-test with ``df`` degrees of freedom finds with ``power``."""

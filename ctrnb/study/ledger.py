@@ -20,7 +20,7 @@ from ctrnb.data import Encoded
 from ctrnb.errors import ConfigError, RunError
 from ctrnb.models import DISPLAY
 from ctrnb.spreadsheet import harmless_table
-from ctrnb.study.changes import Draws, changes, delong_p, resample, with_holm
+from ctrnb.study.changes import Draws, Runs, changes, delong_p, resample, with_holm
 from ctrnb.study.plan import Group, Step, steps
 from ctrnb.study.sweep import Sweep
 from ctrnb.training import RunResult
@@ -114,11 +114,7 @@ def densities(encoded: Encoded) -> dict[str, float]:
 
 def compare(sweep: Sweep, group: Group, found: list[tuple[Step, RunResult]], rows: dict[str, dict]) -> pd.DataFrame:
     """Return the changes of a group, and write each run's own into its row."""
-    runs = {
-        (step.training.tier, group.draws.index((step.training.split.seed, step.training.seed))): result
-        for step, result in found
-        if step.stage == "final"
-    }
+    runs = final_runs(group, found)
     if not runs:
         return pd.DataFrame()
     encoded = [sweep.splits.encoded(group.training(draw, "base", ()).split) for draw in group.draws]
@@ -137,9 +133,16 @@ def compare(sweep: Sweep, group: Group, found: list[tuple[Step, RunResult]], row
     return pd.DataFrame([keys | row for row in changes(draws, found_tiers)])
 
 
-def own_changes(
-    runs: dict[tuple[str, int], RunResult], draws: Draws, tier: str, number: int, encoded: Encoded
-) -> dict[str, float]:
+def final_runs(group: Group, found: list[tuple[Step, RunResult]]) -> Runs:
+    """Return the final trainings among a group's :func:`finished` ones, by tier and number of the repetition."""
+    return {
+        (step.training.tier, group.draws.index((step.training.split.seed, step.training.seed))): result
+        for step, result in found
+        if step.stage == "final"
+    }
+
+
+def own_changes(runs: Runs, draws: Draws, tier: str, number: int, encoded: Encoded) -> dict[str, float]:
     """Return one run's change of AUC to Base and to the control, with intervals over test users."""
     values: dict[str, float] = {}
     for name, reference in GAINS:

@@ -26,23 +26,33 @@ def toml(tmp_path_factory) -> str:
 
 
 @pytest.fixture(scope="module")
-def measured(toml: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+def measured(toml: str) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     return sweep(toml, PENALTIES)
 
 
-def sweep(toml: str, penalties: list[float], engine=None, **options) -> tuple[pd.DataFrame, pd.DataFrame]:
+def sweep(toml: str, penalties: list[float], engine=None, **options) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     engine, store = engine or InProcessEngine(threads=1), RunStore(None)
     options = {"k": 2, "seeds": [0, 1], "epochs": 1, "device": "cpu"} | options
     return sweep_penalties(toml, "dcnv2", penalties, engine=engine, store=store, **options)
 
 
 def test_every_tier_is_trained_at_every_penalty(measured) -> None:
-    rows, changes = measured
+    rows, changes, _ = measured
     assert rows.groupby(["penalty", "tier"]).size().eq(2).all() and len(rows) == 2 * 4 * 2
     used = rows["overrides"].map(lambda text: json.loads(text)["training.l2_embedding"])
     assert (used == rows["penalty"]).all()  # FT and the control included
     strong, weak = (rows.query("tier == 'base' and penalty == @p").sort_values("seed") for p in (1e-2, 1e-5))
     assert (strong["auc"].to_numpy() != weak["auc"].to_numpy()).all() and set(changes["penalty"]) == set(PENALTIES)
+
+
+def test_moves_are_differences_of_the_same_runs(measured) -> None:
+    rows, changes, moves = measured
+    assert moves[["penalty", "least", "of"]].to_numpy().tolist() == [[1e-2, 1e-5, "base"], [1e-2, 1e-5, "gain"]]
+    base = rows[rows["tier"] == "base"].groupby("penalty")["auc"].mean()
+    gain = penalty.gains(changes).set_index("penalty")["change"]
+    expected = [base[1e-2] - base[1e-5], gain[1e-2] - gain[1e-5]]
+    assert moves["change"].to_numpy() == pytest.approx(np.array(expected), abs=1e-12)
+    assert (moves["low"] < moves["change"]).all() and (moves["change"] < moves["high"]).all()
 
 
 @pytest.mark.parametrize("penalties", [[], [1e-3, 1e-3], [-1.0]])
@@ -88,14 +98,19 @@ def test_the_statement_compares_the_smallest_penalty_with_bases_best() -> None:
     assert penalty.statement(*edge).endswith("prefers for Base, the largest tried")
     first = table({1e-5: 0.004, 1e-3: 0.0}, {1e-5: 0.72, 1e-3: 0.70})
     assert penalty.statement(*first).endswith("at 1e-05, the smallest penalty and the best for Base")
-    parts = [("d", *each) for each in ((rows, changes), first)]
-    told = "; ".join(f"on d {penalty.statement(*each)}" for each in ((rows, changes), first))
-    assert (
-        penalty.falls(parts) == f"at Base's best penalty FT gains less than at the smallest in 1 of 2 datasets: {told}"
+    moves = pd.DataFrame(
+        {"penalty": 1e-3, "of": ["base", "gain"], "change": [0.001, -0.004], "low": -0.005, "high": [0.002, -0.003]}
+    )
+    parts = [penalty.Kept("d", *each, moves) for each in ((rows, changes), first)]
+    moved = f"on d {penalty.statement(rows, changes)}, a change of -0.40 (-0.50 to -0.30)"
+    assert penalty.falls(parts).replace("\u00a0", " ") == (
+        "at Base's best penalty FT gains less than at the smallest in 1 of 2 datasets, beyond chance in 1: "
+        f"{moved}; on d {penalty.statement(*first)}"
     )
     assert penalty.here(rows) == "d, 1 seed"
-    assert penalty.base_raised(parts) == (
-        "the best adds +0.10 points on d (0.001 for 1e-05) and +0.00 points on d (1e-05 for 1e-05) to Base's test AUC"
+    assert penalty.base_raised(parts).replace("\u00a0", " ") == (
+        "the best adds +0.10 (-0.50 to +0.20) points on d (0.001 for 1e-05) and nothing on d, where the smallest is the best to "
+        "Base's test AUC"
     )
     assert penalty.base_raised([]) == "what the best adds is not measured"
     assert penalty.falls([]) == "not measured on real ratings yet"
@@ -125,7 +140,7 @@ def test_tables_put_what_validation_prefers_in_brackets() -> None:
 
 
 def test_a_dataset_measured_again_replaces_its_rows_alone(tmp_path, measured) -> None:
-    rows, _ = measured
+    rows, *_ = measured
     other = rows.assign(dataset="other")
     path = tmp_path / "penalty.csv"
     pd.concat([rows.assign(auc=0.0), other]).to_csv(path, index=False)
@@ -156,7 +171,8 @@ def test_the_command_measures_and_the_chapter_reads_it(toml: str, tmp_path, monk
     ]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
-    ((title, rows, changes),) = penalty.kept()
+    ((title, rows, changes, moves),) = penalty.kept()
+    assert moves.empty  # one penalty moves nothing
     assert (
         title == "own, 2-core, DCNv2"
         and len(rows) == 4
