@@ -97,7 +97,7 @@ def summarise(rows: pd.DataFrame, changes: pd.DataFrame) -> pd.DataFrame:
     """Return mean over seeds by dataset, k, model and tier: metrics, the relative change to Base in percent, the verdict.
 
     ``delta`` is the change of AUC to Base and ``gain`` that to the control, with ``_low`` and ``_high``, a 95 % interval
-    over test users and seeds (:mod:`ctrnb.study.changes`). ``verdict`` is what ``delta``'s says: improved, worse, or no
+    over test users and seeds (:mod:`ctrnb.study.changes`), and ``_p``, its p-value. ``verdict`` is what ``delta``'s says: improved, worse, or no
     significant change.
 
     Args:
@@ -109,7 +109,7 @@ def summarise(rows: pd.DataFrame, changes: pd.DataFrame) -> pd.DataFrame:
     own = changes[changes["metric"] == "auc"].assign(tier_name=lambda frame: frame["tier"].map(TIER_NAMES))
     for name, reference in GAINS:
         found = own[own["reference"] == reference]
-        columns = {"change": name, "low": f"{name}_low", "high": f"{name}_high"}
+        columns = {"change": name, "low": f"{name}_low", "high": f"{name}_high", "p_value": f"{name}_p"}
         columns |= {"verdict": "verdict", "change_percent": "change_percent"} if reference == "base" else {}
         found = found.reindex(columns=[*keys, "tier_name", *columns]).rename(columns=columns)
         table = table.merge(found, on=[*keys, "tier_name"], how="left")

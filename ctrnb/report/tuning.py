@@ -17,6 +17,7 @@ import pandas as pd
 
 from ctrnb.report.provenance import provenance
 from ctrnb.report.words import with_interval
+from ctrnb.study.changes import LEVEL, holm
 from ctrnb.study.ledger import TIER_NAMES
 from ctrnb.study.penalties import FAR, is_open
 from ctrnb.study.results import CELL, all_changes, ledgers, measured, measured_changes, results_folder
@@ -210,10 +211,21 @@ def gains(tier: str = "ft", reference: str = "control", folder: Path | None = No
 def gain_over_control(folder: Path | None = None) -> str:
     """Return, dataset by dataset, in how many closed cells FT gains over the control beyond chance, and how much."""
     parts = [
-        f"on {dataset}{densities(rows)} in {int((rows['low'] > 0).sum())} of {len(rows)} cells, over all of them {averaged(100 * rows[CHANGE])}"
+        f"on {dataset}{densities(rows)} in {int(surely_above(rows['change'], rows['p_value']).sum())} of {len(rows)} cells, over all "
+        f"of them {averaged(100 * rows[CHANGE])}"
         for dataset, rows in by_dataset(gains(folder=folder))
     ]
     return "; ".join(parts) or "on no dataset, for no penalty was searched far enough to tell"
+
+
+def surely_above(change: pd.Series, p_value: pd.Series) -> pd.Series:
+    """Return which changes are above zero beyond chance, their p-values adjusted for their number (Holm)."""
+    return (change > 0) & (holm(p_value.to_numpy()) < LEVEL)
+
+
+def gaining(summary: pd.DataFrame, name: str) -> int:
+    """Return in how many rows of a summary a change (``delta`` to Base, ``gain`` to the control) is :func:`surely_above`."""
+    return int(surely_above(summary[name], summary[f"{name}_p"]).sum())
 
 
 def densities(rows: pd.DataFrame) -> str:
@@ -235,7 +247,8 @@ def control_over_base(folder: Path | None = None) -> str:
 def gainers(summary: pd.DataFrame, name: str, folder: Path | None = None) -> str:
     """Return the models, as :func:`marked`, in which FT gains over the control beyond chance; with k where there are several."""
     found = marked(summary, name, folder)
-    found = found[(found["tier_name"] == TIER_NAMES["ft"]) & (found["gain_low"] > 0)]
+    found = found[found["tier_name"] == TIER_NAMES["ft"]]
+    found = found[surely_above(found["gain"], found["gain_p"])]
     many = "k" in summary and summary["k"].nunique() > 1
     names = [f"{row.model_name} (k = {row.k})" if many else row.model_name for row in found.itertuples()]
     return ", ".join(names) or "none"

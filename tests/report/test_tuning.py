@@ -30,7 +30,7 @@ def changes(models: list[str], gain: float) -> pd.DataFrame:
     for model in models:
         head = CHANGES | {"model": model.lower(), "model_name": model}
         rows += [head | {"tier": tier, "reference": "", "mean": 0.8} for tier in ("base", "control", "ft", "ts")]
-        change = {"tier": "ft", "change": gain, "low": gain - 0.001, "high": gain + 0.001}
+        change = {"tier": "ft", "change": gain, "low": gain - 0.001, "high": gain + 0.001, "p_value": 0.5}
         rows += [head | change | {"reference": reference} for reference in ("base", "control")]
         rows.append(head | {"tier": "control", "reference": "base", "change": 0.005, "low": 0.004, "high": 0.006})
     return pd.DataFrame(rows)
@@ -138,11 +138,21 @@ def test_densities_are_told_as_a_range() -> None:
 
 def test_gainers_are_marked_and_have_their_core_where_there_are_several(folder: Path) -> None:
     summary = pd.DataFrame(
-        {"k": 6, "model_name": ["A", "B", "B"], "tier_name": ["FT", "FT", "TS"], "gain_low": [0.1, 0.1, 0.1]}
+        {
+            "k": 6,
+            "model_name": ["A", "B", "B"],
+            "tier_name": ["FT", "FT", "TS"],
+            "gain": 0.1,
+            "gain_p": [0.01, 0.04, 0.0],
+        }
     )
     assert tuning.gainers(summary, "s", folder) == "A, B*"
     assert tuning.gainers(summary.assign(k=[6, 10, 6]), "s", folder) == "A (k = 6), B (k = 10)"
-    assert tuning.gainers(summary.assign(gain_low=-0.1), "s", folder) == "none"
+    assert tuning.gainers(summary.assign(gain=-0.1), "s", folder) == "none"
+    assert tuning.gainers(summary.assign(gain_p=0.03), "s", folder) == "none"  # two of 3 % are none of 5 % by Holm
+    assert (
+        tuning.gaining(summary, "gain") == 3 and tuning.gaining(summary.assign(gain_p=[0.01, 0.04, 0.06]), "gain") == 1
+    )
 
 
 def test_a_model_is_marked_in_its_open_cores_alone(folder: Path) -> None:
