@@ -29,6 +29,11 @@ class Decision:
     cells: tuple[str, ...] = ()
 
 
+def unchecked(reason: str) -> Decision:
+    """Return that nothing reported bears on a claim, and why."""
+    return Decision(UNCHECKED, reason, "no numbers reported")
+
+
 @dataclass(frozen=True)
 class Claim:
     """One claim of the paper's text: where it stands, in our words, and how it is decided."""
@@ -57,7 +62,7 @@ class Finding:
 
 @dataclass
 class Section:
-    """The claims of one section, declared by decorating the function that decides them."""
+    """The claims of one section, in its order: declared beside what decides them, or with why nothing does."""
 
     name: str
     claims: list[Claim] = field(default_factory=list)
@@ -70,6 +75,14 @@ class Section:
             return decide
 
         return declare
+
+    def unchecked(self, id: str, place: str, statement: str, reason: str) -> None:
+        """Declare a claim on which nothing that the paper reports bears, and why."""
+        self.claim(id, place, statement)(lambda: unchecked(reason))
+
+    def by_theory(self, id: str, place: str, statement: str, suite: str, why: str) -> None:
+        """Declare a mathematical statement, on which no table bears: why, and which suite of ``ctrnb verify`` decides it."""
+        self.unchecked(id, place, statement, f"{why}; no table bears on it. Decided by ctrnb verify {suite}.")
 
 
 def audit(claim: Claim) -> Finding:

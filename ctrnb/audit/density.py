@@ -6,19 +6,7 @@ from scipy import stats
 
 from ctrnb import paper
 from ctrnb.audit.claims import DOES_NOT_HOLD, HOLDS, Decision, Section
-from ctrnb.audit.rules import (
-    HALF_CHANGE,
-    all_cells,
-    changes,
-    contrast,
-    every,
-    misprint,
-    most,
-    number,
-    select,
-    some,
-    unchecked,
-)
+from ctrnb.audit.rules import HALF_CHANGE, all_cells, changes, contrast, every, misprint, most, number, select, some
 from ctrnb.audit.setup import k_raises_density, statistic
 
 DENSITY = Section("4.2")
@@ -258,18 +246,21 @@ def sparse_models() -> Decision:
     return model_dependent(2)
 
 
-@DENSITY.claim("cause", "Dense data", "The reason is that denser interactions give richer connectivity.")
-def cause() -> Decision:
-    return unchecked(
-        "a cause, inferred from two datasets that differ in size, domain and fields as well as in density; the chapter on density moves density alone."
-    )
-
-
-@DENSITY.claim(
-    "noise", "Dense data", "Sparse connectivity passes on more noise, for which some architectures compensate."
+DENSITY.unchecked(
+    "cause",
+    "Dense data",
+    "The reason is that denser interactions give richer connectivity.",
+    "a cause, inferred from two datasets that differ in size, domain and fields as well as in density; the chapter on "
+    "density moves density alone.",
 )
-def noise() -> Decision:
-    return unchecked("a cause; no measure of noise or of compensation is reported.")
+
+
+DENSITY.unchecked(
+    "noise",
+    "Dense data",
+    "Sparse connectivity passes on more noise, for which some architectures compensate.",
+    "a cause; no measure of noise or of compensation is reported.",
+)
 
 
 @DENSITY.claim("local-not-consistent", "Local density", "As k grows the relative gain does not grow consistently.")

@@ -6,7 +6,7 @@
 * **some**: "can", "may", "sometimes": one suffices;
 * **number**: a stated number *holds* if a value that would be printed so lies within what the rounded cells allow;
 * **misprint**: a *typo* where the printed text contradicts the cells and one changed word or digit mends it;
-* **unchecked**: nothing that the paper reports bears on it.
+* **unchecked** (:mod:`ctrnb.audit.claims`): nothing that the paper reports bears on it.
 
 A comparison is a margin: positive for the claim, negative or zero against it; or only true or false, where nothing can
 be averaged. Cells are rounded: where a margin is no larger than its ``slack`` (what rounding may amount to), the
@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from ctrnb import paper
-from ctrnb.audit.claims import DOES_NOT_HOLD, HOLDS, ON_AVERAGE, TYPO, UNCHECKED, Decision
+from ctrnb.audit.claims import DOES_NOT_HOLD, HOLDS, ON_AVERAGE, TYPO, Decision
 
 LEVELS = ("dataset", "k", "model", "group", "statistic", "tier", "trained", "evaluated")
 HALF_CHANGE = 0.005  # half a unit of a printed relative change, percent
@@ -148,11 +148,6 @@ def misprint(wrong: bool, mended: bool, cells: Cells, evidence: str) -> Decision
     """Decide whether a printed word or digit is a slip: *typo* if it is wrong and the suggested reading is right."""
     verdict = HOLDS if not wrong else TYPO if mended else DOES_NOT_HOLD
     return Decision(verdict, evidence, "printed text against cells", all_cells(cells))
-
-
-def unchecked(reason: str) -> Decision:
-    """Return that nothing reported bears on a claim, and why."""
-    return Decision(UNCHECKED, reason, "no numbers reported")
 
 
 def allowed(stated: str, value: float, slack: float) -> bool:
