@@ -6,7 +6,7 @@ import pandas as pd
 from ctrnb import paper
 from ctrnb.audit.claims import DOES_NOT_HOLD, HOLDS, Decision
 from ctrnb.audit.density import more_model_dependent
-from ctrnb.audit.rules import HALF_AUC, all_cells, changes, every, most, named
+from ctrnb.audit.rules import HALF_AUC, all_cells, changes, every, join, most, named
 from ctrnb.audit.underserved import GROUPS, POLARISATION, STATED_LOWEST, UNDERSERVED, cells
 from ctrnb.evaluation import mci
 
@@ -71,24 +71,21 @@ def pairs_of_equal_change() -> pd.DataFrame:
     return both.reset_index(drop=True)
 
 
-def named_pairs(pairs: pd.DataFrame, keep: pd.Series) -> tuple[str, ...]:
-    """Return the cells of pairs."""
+def every_pair(pairs: pd.DataFrame, right: pd.Series, what: str, note: str = "") -> Decision:
+    """Decide a claim about every pair of Table 4's cells; the deciding pairs are the exceptions, or all if there is none."""
     keys = ["dataset", "k", "model", "tier", "group"]
-    sides = [pairs.loc[keep, [f"{key}_{side}" for key in keys]].set_axis(keys, axis=1) for side in (1, 2)]
-    return named(cells(), pd.MultiIndex.from_frame(pd.concat(sides)))
+    deciding = pairs[right if right.all() else ~right]
+    sides = [deciding[[f"{key}_{side}" for key in keys]].set_axis(keys, axis=1) for side in (1, 2)]
+    found = named(cells(), pd.MultiIndex.from_frame(pd.concat(sides)))
+    evidence = join(f"pairs of Table 4's cells with {what}: {int(right.sum())} of {len(pairs)}", note)
+    return Decision(HOLDS if right.all() else DOES_NOT_HOLD, evidence, "every comparison", found)
 
 
 @UNDERSERVED.claim("relative", "MCI, motivation", "Relative change makes a gain look larger where the baseline is low.")
 def relative_amplifies() -> Decision:
     pairs = pairs_of_equal_change()
     right = pairs["relative_percent_1"].abs() > pairs["relative_percent_2"].abs()
-    evidence = f"pairs of Table 4's cells with equal change whose lower baseline has the larger relative change: {int(right.sum())} of {len(pairs)}."
-    return Decision(
-        HOLDS if right.all() else DOES_NOT_HOLD,
-        evidence,
-        "every comparison",
-        named_pairs(pairs, right if right.all() else ~right),
-    )
+    return every_pair(pairs, right, "equal change whose lower baseline has the larger relative change")
 
 
 UNDERSERVED.unchecked(
@@ -131,26 +128,15 @@ def condition_2() -> Decision:
     both = found.merge(found, on="value", suffixes=("_1", "_2"))
     both = both[both["base_1"] < both["base_2"]].reset_index(drop=True)
     right = both["mci_1"] > both["mci_2"]
-    evidence = f"pairs of Table 4's cells with equal new AUC for which it does: {int(right.sum())} of {len(both)}; proof: ctrnb verify mci."
-    return Decision(
-        HOLDS if right.all() else DOES_NOT_HOLD,
-        evidence,
-        "every comparison",
-        named_pairs(both, right if right.all() else ~right),
-    )
+    return every_pair(both, right, "equal new AUC for which it does", "proof: ctrnb verify mci")
 
 
 def condition_3() -> Decision:
     """Decide condition (iii) on the cells of Table 4; the theory suite decides it in general."""
     pairs = pairs_of_equal_change()
     right = pairs["mci_1"] > pairs["mci_2"]
-    evidence = f"pairs of Table 4's cells with equal change whose lower baseline has the larger |MCI|: {int(right.sum())} of {len(pairs)}; decided in general by ctrnb verify mci."
-    return Decision(
-        HOLDS if right.all() else DOES_NOT_HOLD,
-        evidence,
-        "every comparison",
-        named_pairs(pairs, right if right.all() else ~right),
-    )
+    what = "equal change whose lower baseline has the larger |MCI|"
+    return every_pair(pairs, right, what, "decided in general by ctrnb verify mci")
 
 
 def equation_23() -> Decision:
@@ -159,13 +145,9 @@ def equation_23() -> Decision:
     low, high, change = (pairs[name] / 100 for name in ("base_1", "base_2", "change"))
     difference = mci(low, change) - mci(high, change)
     stated = np.log((1 - high) * (1 - low - change) / ((1 - low) * (1 - high - change)))
-    right, upside_down = (np.isclose(difference, sign * stated, rtol=0, atol=1e-12) for sign in (1, -1))
-    evidence = (
-        f"pairs of Table 4's cells with equal change whose difference is the stated logarithm: {int(right.sum())} of {len(pairs)}; "
-        f"that of the ratio upside down: {int(upside_down.sum())}; decided in general by ctrnb verify mci."
-    )
-    keep = pd.Series(right if right.all() else ~right, pairs.index)
-    return Decision(HOLDS if right.all() else DOES_NOT_HOLD, evidence, "every comparison", named_pairs(pairs, keep))
+    right, upside_down = ((difference - sign * stated).abs() <= 1e-12 for sign in (1, -1))
+    note = f"that of the ratio upside down: {int(upside_down.sum())}; decided in general by ctrnb verify mci"
+    return every_pair(pairs, right, "equal change whose difference is the stated logarithm", note)
 
 
 UNDERSERVED.claim(
