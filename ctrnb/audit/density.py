@@ -6,7 +6,20 @@ from scipy import stats
 
 from ctrnb import paper
 from ctrnb.audit.claims import DOES_NOT_HOLD, HOLDS, Decision, Section
-from ctrnb.audit.rules import HALF_CHANGE, all_cells, changes, contrast, every, misprint, most, number, select, some
+from ctrnb.audit.rules import (
+    HALF_CHANGE,
+    all_cells,
+    changes,
+    contrast,
+    depends_on_model,
+    every,
+    gaining,
+    misprint,
+    most,
+    number,
+    select,
+    some,
+)
 from ctrnb.audit.setup import k_raises_density, statistic
 
 DENSITY = Section("4.2")
@@ -208,16 +221,13 @@ def sparse_ratio() -> Decision:
 
 
 def model_dependent(table: int, better: int = 1) -> Decision:
-    """Decide whether models disagree in sign on Yelp2022: some gain at every k, some at none."""
+    """Decide whether what TS does on Yelp2022 depends on the model; ``better`` is the sign of a change for the better."""
     found = better * changes(table, tier="TS", dataset="Yelp2022")
-    if "evaluated" in found.index.names:
-        found = found.groupby(level=["k", "model", "evaluated"]).first()
-    gains = (found > 0).groupby(level="model").mean()
+    gains = gaining(found)
     always, never, mixed = (sorted(gains.index[mask]) for mask in (gains == 1, gains == 0, (gains > 0) & (gains < 1)))
-    evidence = f"better at every k: {', '.join(always) or 'none'}; at none: {', '.join(never) or 'none'}; at some: {', '.join(mixed) or 'none'}."
-    frame = select(paper.table(table), tier="TS", dataset="Yelp2022")
-    differ = gains.nunique() > 1
-    return Decision(HOLDS if differ else DOES_NOT_HOLD, evidence, "one case suffices", all_cells(frame))
+    told = {"better at every k": always, "at none": never, "at some": mixed}
+    evidence = "; ".join(f"{when}: {', '.join(models) or 'none'}" for when, models in told.items())
+    return depends_on_model(found, select(paper.table(table), tier="TS", dataset="Yelp2022"), f"{evidence}.")
 
 
 def more_model_dependent(table: int, **where: object) -> Decision:

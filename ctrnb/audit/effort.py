@@ -6,7 +6,7 @@ import pandas as pd
 from ctrnb import paper
 from ctrnb.audit.claims import DOES_NOT_HOLD, HOLDS, Decision
 from ctrnb.audit.density import more_model_dependent
-from ctrnb.audit.rules import HALF_AUC, all_cells, changes, every, join, most, named
+from ctrnb.audit.rules import HALF_AUC, changes, depends_on_model, every, join, most, named
 from ctrnb.audit.underserved import GROUPS, POLARISATION, STATED_LOWEST, UNDERSERVED, cells
 from ctrnb.evaluation import mci
 
@@ -178,13 +178,7 @@ def overall(dataset: str | tuple[str, ...] = paper.DATASETS) -> pd.Series:
 def sparse_models() -> Decision:
     found = overall("Yelp2022")
     told = ", ".join(f"{model} {tier} {value:+.2f} %" for (_, _, model, tier), value in found.items())
-    both = (found > 0).any() and (found < 0).any()
-    return Decision(
-        HOLDS if both else DOES_NOT_HOLD,
-        f"{told}.",
-        "one case suffices",
-        all_cells(cells(dataset="Yelp2022", group="Overall", tier=("FT", "TS"))),
-    )
+    return depends_on_model(found, cells(dataset="Yelp2022", group="Overall", tier=("FT", "TS")), f"{told}.")
 
 
 UNDERSERVED.claim("sparse-more-models", "Figure 5", "On Yelp2022 the effect depends more on the model than on ML-1M.")(

@@ -4,6 +4,7 @@
   claim's way, *holds on average only* if just their mean does, else *does not hold*;
 * **most**: "generally", "primarily", "more likely": *holds* if more than half go the claim's way, else as above;
 * **some**: "can", "may", "sometimes": one suffices;
+* **depends on the model**: *holds* if not every model gains in the same share of its cells;
 * **number**: a stated number *holds* if a value that would be printed so lies within what the rounded cells allow;
 * **misprint**: a *typo* where the printed text contradicts the cells and one changed word or digit mends it;
 * **unchecked** (:mod:`ctrnb.audit.claims`): nothing that the paper reports bears on it.
@@ -100,6 +101,17 @@ def some(margin: pd.Series, cells: Cells, what: str, *, note: str = "") -> Decis
     evidence = join(f"{what}: in {int(kept.sum())} of {len(margin)}", note)
     index = margin.index[kept if kept.any() else ~kept]
     return Decision(HOLDS if kept.any() else DOES_NOT_HOLD, evidence, "one case suffices", named(cells, index))
+
+
+def depends_on_model(change: pd.Series, cells: Cells, evidence: str) -> Decision:
+    """Decide a claim that an effect depends on the model, from its changes; ``evidence`` tells what the models do."""
+    differ = gaining(change).nunique() > 1
+    return Decision(HOLDS if differ else DOES_NOT_HOLD, evidence, "one case suffices", all_cells(cells))
+
+
+def gaining(change: pd.Series) -> pd.Series:
+    """Return the share of its cells in which each model gains."""
+    return (change > 0).groupby(level="model").mean()
 
 
 def compared(

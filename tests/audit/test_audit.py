@@ -235,6 +235,13 @@ def test_rules_tell_all_from_most_from_the_mean() -> None:
     assert rules.some(*frame([-1.0, -0.1]), "x").verdict == DOES_NOT_HOLD
 
 
+def test_an_effect_that_depends_on_k_alone_does_not_depend_on_the_model() -> None:
+    """Two models at k = 3, 6, 10; the first gains where the second loses, or both gain at two of three."""
+    differ, cells = frame([1.0, 0.1, 1.0, -1.0, -0.1, -1.0])
+    assert rules.depends_on_model(differ, cells, "x.").verdict == HOLDS
+    assert rules.depends_on_model(frame([1.0, 0.1, -1.0, 0.1, 1.0, -0.1])[0], cells, "x.").verdict == DOES_NOT_HOLD
+
+
 def test_exceptions_are_named_and_what_rounding_allows_is_counted() -> None:
     margin, cells = frame([1.0, -0.004, -1.0])
     found = rules.every(margin, cells, "x", slack=0.005)
