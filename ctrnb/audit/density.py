@@ -230,16 +230,18 @@ def model_dependent(table: int, better: int = 1) -> Decision:
     return depends_on_model(found, select(paper.table(table), tier="TS", dataset="Yelp2022"), f"{evidence}.")
 
 
-def more_model_dependent(table: int, **where: object) -> Decision:
-    """Decide whether changes range more widely over models on Yelp2022 than on ML-1M, at each k of Table 2 or tier of Table 4."""
+def more_model_dependent(table: int, level: str, levels: str, **where: object) -> Decision:
+    """Decide whether changes range more widely over models on Yelp2022 than on ML-1M, at each k or tier.
+
+    ``levels`` is the plural of ``level``, for the evidence.
+    """
     frame, found = select(paper.table(table), **where), changes(table, **where)
-    level = "k" if found.index.get_level_values("tier").nunique() == 1 else "tier"
     spread = found.groupby(level=["dataset", level]).agg(lambda each: each.max() - each.min())
     told = ", ".join(f"{dataset} {mean:.2f} %" for dataset, mean in spread.groupby(level="dataset").mean().items())
     return every(
         contrast(spread, "dataset", "Yelp2022", "ML-1M"),
         select(frame, tier=tuple(found.index.unique("tier"))),
-        f"{level}s at which models' changes range more widely on Yelp2022".replace("ks", "k"),
+        f"{levels} at which models' changes range more widely on Yelp2022",
         unit="percent points",
         slack=4 * HALF_CHANGE,
         note=f"mean range: {told}",
@@ -248,7 +250,7 @@ def more_model_dependent(table: int, **where: object) -> Decision:
 
 @DENSITY.claim("sparse-more-models", "Dense data", "On the sparse dataset the effect depends more on the model.")
 def sparse_more_models() -> Decision:
-    return more_model_dependent(2)
+    return more_model_dependent(2, "k", "k")
 
 
 @DENSITY.claim("sparse-models", "Dense data", "On the sparse dataset the effect depends on the model.")

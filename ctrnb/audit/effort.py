@@ -182,7 +182,7 @@ def sparse_models() -> Decision:
 
 
 UNDERSERVED.claim("sparse-more-models", "Figure 5", "On Yelp2022 the effect depends more on the model than on ML-1M.")(
-    lambda: more_model_dependent(4, group="Overall")
+    lambda: more_model_dependent(4, "tier", "tiers", group="Overall")
 )
 
 
