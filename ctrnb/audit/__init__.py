@@ -5,7 +5,6 @@ follows from cells. No verdict is typed: change a cell of :mod:`ctrnb.paper` and
 """
 
 from collections.abc import Iterable
-from dataclasses import asdict
 
 from ctrnb.audit import captions, density, frame, logloss, setup, strategies, supervision, underserved
 from ctrnb.audit.claims import VERDICTS, Claim, Finding, Section, audit
@@ -53,16 +52,10 @@ def known(kind: str, given: Iterable[str], names: Iterable[str]) -> tuple[str, .
     return given
 
 
-def rows(findings: Iterable[Finding]) -> list[dict]:
-    """Return findings as plain dictionaries: id, source, statement, verdict, method, evidence, seconds, cells (a list)."""
-    names = ("id", "source", "statement", "verdict", "method", "evidence", "seconds")
-    return [{name: asdict(found)[name] for name in names} | {"cells": list(found.cells)} for found in findings]
-
-
 def count_verdicts(findings: Iterable[Finding]) -> dict[str, int]:
     """Return how many findings have each verdict, none left out."""
     found = [each.verdict for each in findings]
     return {verdict: found.count(verdict) for verdict in VERDICTS}
 
 
-__all__ = ["CLAIMS", "SECTIONS", "VERDICTS", "Claim", "Finding", "audit_paper", "count_verdicts", "rows"]
+__all__ = ["CLAIMS", "SECTIONS", "VERDICTS", "Claim", "Finding", "audit_paper", "count_verdicts"]

@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 HOLDS = "holds"
 ON_AVERAGE = "holds on average only"
@@ -56,8 +57,12 @@ class Finding:
     verdict: str
     method: str
     evidence: str
-    cells: tuple[str, ...]
     seconds: float
+    cells: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as ``ctrnb verify`` gives a statement, with its cells; its id begins with the section."""
+        return {name: value for name, value in asdict(self).items() if name != "section"}
 
 
 @dataclass
@@ -91,9 +96,16 @@ def audit(claim: Claim) -> Finding:
     found = claim.decide()
     seconds = time.perf_counter() - start
     return Finding(
-        claim.id, claim.section, f"{section_name(claim.section)}, {claim.place}", claim.statement, found.verdict,
-        found.method, found.evidence, found.cells, seconds,
-    )  # fmt: skip
+        id=claim.id,
+        section=claim.section,
+        source=f"{section_name(claim.section)}, {claim.place}",
+        statement=claim.statement,
+        verdict=found.verdict,
+        method=found.method,
+        evidence=found.evidence,
+        seconds=seconds,
+        cells=found.cells,
+    )
 
 
 def section_name(section: str) -> str:

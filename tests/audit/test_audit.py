@@ -1,6 +1,7 @@
 """The audit: complete, computed from cells, and flipped by other cells; its trickiest values by hand."""
 
 import re
+from dataclasses import asdict
 
 import pandas as pd
 import pytest
@@ -10,6 +11,7 @@ from ctrnb.audit import rules
 from ctrnb.audit.claims import DOES_NOT_HOLD, HOLDS, ON_AVERAGE, TYPO, UNCHECKED
 from ctrnb.errors import ParameterError
 from ctrnb.evaluation import mci
+from ctrnb.theory.claims import Statement
 
 
 @pytest.fixture(scope="module")
@@ -43,11 +45,11 @@ def test_every_section_and_table_of_the_paper_is_audited(findings) -> None:
     assert tables == {f"Table {n}" for n in range(1, 9)}
 
 
-def test_rows_are_plain_and_counts_add_up(findings) -> None:
-    rows = audit.rows(findings.values())
-    assert list(rows[0]) == ["id", "source", "statement", "verdict", "method", "evidence", "seconds", "cells"]
-    assert all(isinstance(row["cells"], list) and row["seconds"] >= 0 for row in rows)
-    assert sum(audit.count_verdicts(findings.values()).values()) == len(rows)
+def test_findings_are_shown_as_statements_with_cells_and_counts_add_up(findings) -> None:
+    shown = [found.as_dict() for found in findings.values()]
+    assert list(shown[0]) == [*asdict(Statement("", "", "", "", "", "", 0.0)), "cells"]
+    assert all(isinstance(each["cells"], tuple) and each["seconds"] >= 0 for each in shown)
+    assert sum(audit.count_verdicts(findings.values()).values()) == len(shown)
 
 
 def test_sections_verdicts_and_ids_choose_and_unknown_ones_are_refused() -> None:

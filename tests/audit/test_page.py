@@ -19,7 +19,7 @@ def test_a_finding_shows_verdict_in_words_place_evidence_and_every_cell() -> Non
 
 
 def test_text_of_findings_is_escaped() -> None:
-    found = audit.Finding("a/b", "4.2", "here", "a < b & c", "holds", "x", "1 < 2.", ("Table 1: x = <1>",), 0.0)
+    found = audit.Finding("a/b", "4.2", "here", "a < b & c", "holds", "x", "1 < 2.", 0.0, ("Table 1: x = <1>",))
     html = page.findings_table([found])
     assert "a &lt; b &amp; c" in html and "= &lt;1&gt;" in html
 
