@@ -1,7 +1,7 @@
 """The paper audited: every numeric or comparative claim of its text, decided from its own tables.
 
 Claims are declared beside the function that decides them, a module a theme; :mod:`ctrnb.audit.rules` says how a verdict
-follows from cells. No verdict is typed: change a cell of :mod:`ctrnb.paper` and verdicts change.
+follows from cells. No verdict is typed: change a cell of :mod:`ctrnb.paper.printed` and verdicts change.
 """
 
 from collections.abc import Iterable

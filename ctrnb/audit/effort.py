@@ -12,7 +12,7 @@ from ctrnb.evaluation import mci
 
 
 def groups() -> pd.DataFrame:
-    """Return :func:`ctrnb.paper.activity_groups` with MCI in nats and what rounding allows it to be off by."""
+    """Return Table 4's groups (:mod:`ctrnb.paper.recomputed`) with MCI in nats and what rounding allows it to be off by."""
     found = paper.activity_groups()
     value = mci(found["base"] / 100, found["absolute"] / 100)
     room = [(100 - found[name]) / HALF_AUC for name in ("base", "value")]

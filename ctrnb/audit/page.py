@@ -8,7 +8,6 @@ import pandas as pd
 from ctrnb import paper
 from ctrnb.audit.claims import DOES_NOT_HOLD, HOLDS, ON_AVERAGE, TYPO, UNCHECKED, Finding, section_name
 from ctrnb.audit.rules import LEVELS, TINY, text
-from ctrnb.audit.setup import implied_items
 
 MARKS = {HOLDS: "✔", ON_AVERAGE: "◐", DOES_NOT_HOLD: "✘", TYPO: "✎", UNCHECKED: "?"}
 AGREES, ROUNDING, CONTRADICTS = "", "≈", "≠"
@@ -76,7 +75,7 @@ def recomputed(number: int) -> pd.DataFrame:
 def statistics_given(number: int) -> list[pd.DataFrame]:
     """Return Table 1's or 7's statistics; what counts give is an interval, so a cell agrees or contradicts it."""
     found = paper.recomputed_statistics(number).rename(columns={"possible_low": "low", "possible_high": "high"})
-    items = [implied_items().assign(statistic="items")] if number == 1 else []
+    items = [paper.implied_items().assign(statistic="items")] if number == 1 else []
     frame = pd.concat([found, *items], ignore_index=True)
     given = [f"{row.low:.4g}–{row.high:.4g}" for row in frame.itertuples()]
     return [frame.assign(given=given, mark=frame["agrees"].map({True: AGREES, False: CONTRADICTS}))]

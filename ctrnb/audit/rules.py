@@ -39,7 +39,7 @@ def select(frame: pd.DataFrame, **where: object) -> pd.DataFrame:
 
 
 def by_cell(frame: pd.DataFrame, column: str) -> pd.Series:
-    """Return one column of a table of :mod:`ctrnb.paper`, indexed by what names a cell; empty cells are left out."""
+    """Return one column of one of the paper's tables, indexed by what names a cell; empty cells are left out."""
     return frame.dropna(subset=[column]).set_index([level for level in LEVELS if level in frame])[column]
 
 

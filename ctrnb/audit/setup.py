@@ -162,29 +162,11 @@ SETUP.unchecked(
 )
 
 
-def implied_items() -> pd.DataFrame:
-    """Return Table 1's item counts beside what users, averages and density imply, as intervals.
-
-    Columns: dataset, k, printed, low, high (users x interactions per user / interactions per item), agrees.
-    """
-    frame = paper.table(1)
-    half = frame["printed"].map(paper.half_unit)
-    ends = {"low": frame["value"] - half, "value": frame["value"], "high": frame["value"] + half}
-    wide = {
-        name: frame.assign(end=end).pivot(index=["dataset", "k"], columns="statistic", values="end")
-        for name, end in ends.items()
-    }
-    low = wide["low"]["users"] * wide["low"]["interactions_per_user"] / wide["high"]["interactions_per_item"]
-    high = wide["high"]["users"] * wide["high"]["interactions_per_user"] / wide["low"]["interactions_per_item"]
-    agrees = (wide["low"]["items"] <= high) & (wide["high"]["items"] >= low)
-    return pd.DataFrame({"printed": wide["value"]["items"], "low": low, "high": high, "agrees": agrees}).reset_index()
-
-
 @TABLE_1.claim(
     "items", "row of ML-1M at k = 6", "The item counts agree with users and averages: 34K items at k = 6 on ML-1M."
 )
 def items() -> Decision:
-    found = implied_items()
+    found = paper.implied_items()
     wrong = found[~found["agrees"]]
     cells = select(paper.table(1), statistic=("items", "users", "interactions_per_user", "interactions_per_item"))
     if wrong.empty:
@@ -208,7 +190,7 @@ def statistics_follow(source: int) -> Decision:
     keys = [name for name in ("dataset", "k", "trained", "statistic") if name in found]
     margin = found.set_index(keys)["agrees"]
     if source == 1:
-        wrong = implied_items().query("~agrees").set_index(["dataset", "k"]).index
+        wrong = paper.implied_items().query("~agrees").set_index(["dataset", "k"]).index
         margin = margin[~margin.index.droplevel("statistic").isin(wrong)]
         note = f"rows with a misprinted item count left out: {len(wrong)}"
     else:

@@ -144,25 +144,25 @@ def test_effort_by_group_by_hand() -> None:
 
 def test_items_implied_by_users_and_averages() -> None:
     """6K x 165.5 / 296.0 = 3355 items, not 34K."""
-    wrong = audit.setup.implied_items().query("~agrees")
+    wrong = paper.implied_items().query("~agrees")
     assert wrong[["dataset", "k", "printed"]].to_numpy().tolist() == [["ML-1M", 6, 34000]]
     assert wrong["low"].item() < 6000 * 165.5 / 296.0 < wrong["high"].item()
 
 
 def change_cell(monkeypatch: pytest.MonkeyPatch, name: str, key: object, old: str, new: str) -> None:
     """Replace a printed cell once, wherever in the entry it stands."""
-    source = dict(getattr(paper, name))
+    source = getattr(paper, name)
     entry = source[key]
     if isinstance(entry, str):
         assert old in entry
-        source[key] = entry.replace(old, new, 1)
+        changed = entry.replace(old, new, 1)
     elif isinstance(entry, dict):
         tier = next(tier for tier, text in entry.items() if old in text)
-        source[key] = entry | {tier: entry[tier].replace(old, new, 1)}
+        changed = entry | {tier: entry[tier].replace(old, new, 1)}
     else:
         at = next(n for n, text in enumerate(entry) if old in text)
-        source[key] = tuple(text.replace(old, new, 1) if n == at else text for n, text in enumerate(entry))
-    monkeypatch.setattr(paper, name, source)
+        changed = tuple(text.replace(old, new, 1) if n == at else text for n, text in enumerate(entry))
+    monkeypatch.setitem(source, key, changed)
 
 
 MUTATIONS = [

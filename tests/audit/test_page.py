@@ -49,8 +49,7 @@ def test_a_table_shows_every_printed_cell_and_as_many_notes_as_disagree(number: 
 
 def test_a_contradicting_change_is_marked(monkeypatch: pytest.MonkeyPatch) -> None:
     base, scratch = paper.TABLE_2["ML-1M", "DCNV2"]
-    wrong = paper.TABLE_2 | {("ML-1M", "DCNV2"): (base, scratch.replace("(0.18)", "(0.20)"))}
-    monkeypatch.setattr(paper, "TABLE_2", wrong)
+    monkeypatch.setitem(paper.TABLE_2, ("ML-1M", "DCNV2"), (base, scratch.replace("(0.18)", "(0.20)")))
     assert page.agreement().loc[2, "≠"] == 1
     assert "82.34 (0.20)<br>≠ 0.170" in page.paper_table(2).replace("&nbsp;", " ")
 
