@@ -23,7 +23,8 @@ def audit_paper(section: str | float = "", verdicts: Iterable[str] = (), ids: It
     """Return the findings on the paper's claims, in the paper's order.
 
     Args:
-        section: only this one's, such as "4.2", "C.1" or "Abstract"; "" for all. papermill reads 4.2 as a number, which is taken too.
+        section: only this one's, such as "4.2", "C.1" or "Abstract"; "" for all. A number is taken too: papermill reads
+            4.2 as one.
         verdicts: only these; empty for all.
         ids: only these claims, such as "4.2/beneficial"; empty for all.
 

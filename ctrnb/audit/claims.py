@@ -86,7 +86,7 @@ class Section:
         self.claim(id, place, statement)(lambda: unchecked(reason))
 
     def by_theory(self, id: str, place: str, statement: str, suite: str, why: str) -> None:
-        """Declare a mathematical statement, on which no table bears: why, and which suite of ``ctrnb verify`` decides it."""
+        """Declare a statement on which no table bears, and why; that suite of ``ctrnb verify`` decides it."""
         self.unchecked(id, place, statement, f"{why}; no table bears on it. Decided by ctrnb verify {suite}.")
 
 

@@ -12,7 +12,7 @@ from ctrnb.evaluation import mci
 
 
 def groups() -> pd.DataFrame:
-    """Return Table 4's groups (:mod:`ctrnb.paper.recomputed`) with MCI in nats and what rounding allows it to be off by."""
+    """Return Table 4's groups with their MCI in nats and by how much rounding allows it to be off."""
     found = paper.activity_groups()
     value = mci(found["base"] / 100, found["absolute"] / 100)
     room = [(100 - found[name]) / HALF_AUC for name in ("base", "value")]
@@ -72,7 +72,7 @@ def pairs_of_equal_change() -> pd.DataFrame:
 
 
 def every_pair(pairs: pd.DataFrame, right: pd.Series, what: str, note: str = "") -> Decision:
-    """Decide a claim about every pair of Table 4's cells; the deciding pairs are the exceptions, or all if there is none."""
+    """Decide a claim about every pair of Table 4's cells; the exceptions decide, or all pairs where there is none."""
     keys = ["dataset", "k", "model", "tier", "group"]
     deciding = pairs[right if right.all() else ~right]
     sides = [deciding[[f"{key}_{side}" for key in keys]].set_axis(keys, axis=1) for side in (1, 2)]
@@ -92,8 +92,8 @@ UNDERSERVED.unchecked(
     "measures-effort",
     "MCI (also Abstract, Sections 1 and 5)",
     "MCI measures the effort, utility or cost that a model spends on a group.",
-    "MCI is a function of two AUCs; no effort (updates, gradients, operations) is reported that it could be compared "
-    "with, and every claim of effort rests on it.",
+    "MCI is a function of two AUCs; no effort (updates, gradients, operations) is reported "
+    "that it could be compared with, and every claim of effort rests on it.",
 )
 
 
@@ -215,8 +215,8 @@ def sparse_losses() -> Decision:
     lost = int((underserved(wide)[0][harmed] < 0).sum())
     some_group = margin[(wide < 0).any(axis=1)]
     note = (
-        f"in {lost} of these the under-served group lost at all, so that many cases test it; of those with a loss in "
-        f"some group: {int((some_group > 0).sum())} of {len(some_group)}"
+        f"in {lost} of these the under-served group lost at all, so that many cases test it; "
+        f"of those with a loss in some group: {int((some_group > 0).sum())} of {len(some_group)}"
     )
     slack = by_group("slack").max(axis=1)[harmed] * 2
     return every(

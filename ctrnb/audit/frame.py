@@ -44,8 +44,8 @@ def stable_ft() -> Decision:
     return every(
         contrast(contrast(spread, "dataset", "Yelp2022", "ML-1M"), "tier", "FT", "TS"),
         select(paper.table(3), tier=("FT", "TS"), evaluated="all"),
-        "models whose change varies more over k on Yelp2022 than on ML-1M by more in FT than in TS "
-        "(standard deviation)",
+        "models whose change varies more over k on Yelp2022 than on ML-1M "
+        "by more in FT than in TS (standard deviation)",
         unit="percent points",
         slack=4 * HALF_CHANGE,
         note=f"FT varies less than TS in {int((steadier > 0).sum())} of {len(steadier)} datasets and models",
@@ -84,8 +84,8 @@ INTRODUCTION.unchecked(
     "activity",
     "MCI",
     "They receive it whatever their activity.",
-    "the under-served group of each dataset is itself one level of activity; no group of one activity is split by "
-    "performance.",
+    "the under-served group of each dataset is itself one level of activity; "
+    "no group of one activity is split by performance.",
 )
 INTRODUCTION.unchecked(
     "demographics",
@@ -103,16 +103,16 @@ INTRODUCTION.by_theory(
 INTRODUCTION.unchecked(
     "independent",
     "paragraphs 1 and 2 (also Abstract)",
-    "Models represent users, items and context independently, and what connectivity does is unclear and little "
-    "explored.",
+    "Models represent users, items and context independently, "
+    "and what connectivity does is unclear and little explored.",
     "a survey of other work; at odds with Appendix B, by which GDCNP, one of the Base models, uses connectivity.",
 )
 INTRODUCTION.unchecked(
     "isolate",
     "experiments",
     "Message passing in the embedding alone isolates the effect of connectivity.",
-    "FT also trains longer than Base and TS has another encoder from the start; no control without message passing is "
-    "reported for either.",
+    "FT also trains longer than Base and TS has another encoder from the start; "
+    "no control without message passing is reported for either.",
 )
 INTRODUCTION.unchecked("polarisation", "last sentence", "Message passing may mitigate polarisation.", UNMEASURED)
 
@@ -211,16 +211,17 @@ BASELINES.unchecked(
 BASELINES.unchecked(
     "effectiveness",
     "AutoInt, EulerNet, AFN",
-    "AutoInt's interactions are more effective; EulerNet learns high orders; AFN captures low and high ones "
-    "effectively.",
+    "AutoInt's interactions are more effective; EulerNet learns high orders; "
+    "AFN captures low and high ones effectively.",
     "no ablation of a baseline is reported.",
 )
 BASELINES.unchecked(
     "gdcnp",
     "GDCNP",
     "GDCNP refines features by graph-based connectivity.",
-    "a description without numbers, at odds with Section 4.1, which counts GDCNP among deep cross networks and Base as "
-    "free of message passing; the published model gates its crosses and takes no graph (ctrnb.models.gdcnp).",
+    "a description without numbers, at odds with Section 4.1, which counts GDCNP among deep cross networks "
+    "and Base as free of message passing; "
+    "the published model gates its crosses and takes no graph (ctrnb.models.gdcnp).",
 )
 BASELINES.unchecked(
     "finalmlp",

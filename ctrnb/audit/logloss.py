@@ -130,8 +130,8 @@ def strong_confidence() -> Decision:
     table = paper.table(6)
     margin = contrast(by_cell(table, "value"), "evaluated", "middle removed", "all")
     note = (
-        f"'higher' in place of 'lower' would fit {int((margin < 0).sum())} of {len(margin)}, and the sentence after it says that "
-        "confidence in them is already high"
+        f"'higher' in place of 'lower' would fit {int((margin < 0).sum())} of {len(margin)}, "
+        "and the sentence after it says that confidence in them is already high"
     )
     return every(
         margin, table, "cells whose logloss on strong ratings is the higher", unit="nats", slack=1e-4, note=note
@@ -176,9 +176,11 @@ def opposite_marks() -> Decision:
     marks = {}
     for number in (3, 6):
         table = paper.table(number)
-        whole = select(table, evaluated="all")["printed_mark"].unique()
-        marks[number] = whole[0]
-    evidence = f"the complete test set is marked {marks[3]} in Table 3 and {marks[6]} in Table 6, by cells equal to those of Tables 2 and 5."
+        marks[number] = select(table, evaluated="all")["printed_mark"].iloc[0]
+    evidence = (
+        f"the complete test set is marked {marks[3]} in Table 3 and {marks[6]} in Table 6, "
+        "by cells equal to those of Tables 2 and 5."
+    )
     frames = [select(paper.table(number), tier="Base", k=3, model="DCNV2") for number in (2, 3, 5, 6)]
     return misprint(marks[3] != marks[6], whole_by_cells(), frames, evidence)
 

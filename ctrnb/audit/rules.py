@@ -46,7 +46,7 @@ def by_cell(frame: pd.DataFrame, column: str) -> pd.Series:
 def changes(number: int, column: str = "change_percent", /, **where: object) -> pd.Series:
     """Return a table's relative changes to Base in percent, as printed (exact to 0.005), by cell.
 
-    ``"relative_percent"`` as column gives those that its rounded values give, ``"absolute"`` the changes in percent points.
+    Column "relative_percent" has those that its rounded values give, "absolute" the changes in percent points.
     """
     return by_cell(select(paper.recomputed_changes(number), **where), column)
 
@@ -80,12 +80,16 @@ def named(cells: Cells, index: pd.Index) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def every(margin: pd.Series, cells: Cells, what: str, *, unit: str = "", slack: float | pd.Series = 0.0, note: str = "") -> Decision:  # fmt: skip
+def every(
+    margin: pd.Series, cells: Cells, what: str, *, unit: str = "", slack: float | pd.Series = 0.0, note: str = ""
+) -> Decision:
     """Decide a claim about every comparison."""
     return compared("every comparison", holding(margin).all(), margin, cells, what, unit, slack, note)
 
 
-def most(margin: pd.Series, cells: Cells, what: str, *, unit: str = "", slack: float | pd.Series = 0.0, note: str = "") -> Decision:  # fmt: skip
+def most(
+    margin: pd.Series, cells: Cells, what: str, *, unit: str = "", slack: float | pd.Series = 0.0, note: str = ""
+) -> Decision:
     """Decide a claim about most comparisons."""
     return compared("most comparisons", holding(margin).mean() > 0.5, margin, cells, what, unit, slack, note)
 
@@ -146,14 +150,12 @@ def mean_only(stated: str, values: pd.Series, cells: Cells, what: str, *, slack:
     within, printed_within = values <= limit + slack, int((values <= limit).sum())
     average = allowed(stated, values.mean(), slack)
     verdict = HOLDS if within.all() else ON_AVERAGE if average else DOES_NOT_HOLD
-    evidence = f"{what}: mean {places(values.mean())}, largest {places(values.max())}, {printed_within} of {len(values)} within {stated}"
-    hinging = (
-        f"{int(within.sum()) - printed_within} more within what rounding allows"
-        if within.sum() > printed_within
-        else ""
-    )
+    told = f"{what}: mean {places(values.mean())}, largest {places(values.max())}"
+    more = int(within.sum()) - printed_within
+    hinging = f"{more} more within what rounding allows" if more else ""
+    evidence = join(f"{told}, {printed_within} of {len(values)} within {stated}", hinging, note)
     index = values.index if within.all() else values.index[~within]
-    return Decision(verdict, join(evidence, hinging, note), "recomputed number", named(cells, index))
+    return Decision(verdict, evidence, "recomputed number", named(cells, index))
 
 
 def misprint(wrong: bool, mended: bool, cells: Cells, evidence: str) -> Decision:

@@ -30,10 +30,8 @@ def movielens() -> Decision:
     stated = pd.Series({name: paper.TEXT["4.1", f"MovieLens-1M {word}"] for name, word in words.items()})
     agree = (values[stated.index] - stated.map(paper.number)).abs() <= stated.map(paper.half_unit)
     counts = ", ".join(f"{values[name]:.0f} {word}" for name, word in words.items())
-    return every(
-        agree.rename_axis("statistic"), select(found, statistic=tuple(words)), "counts that round to the stated ones",
-        note=f"Table 7's 1-core has {counts}",
-    )  # fmt: skip
+    cells, note = select(found, statistic=tuple(words)), f"Table 7's 1-core has {counts}"
+    return every(agree.rename_axis("statistic"), cells, "counts that round to the stated ones", note=note)
 
 
 @SETUP.claim("distinct", "Datasets", "The two datasets differ clearly in global density: ML-1M dense, Yelp2022 sparse.")
@@ -73,10 +71,8 @@ def k_raises_local_density() -> Decision:
     cells = select(paper.table(1), statistic=names)
     rises = pd.concat({name: steps(statistic(name)) for name in names}, names=["statistic"])
     before = pd.concat({name: statistic(name) for name in names}, names=["statistic"]) - rises  # at the smaller k
-    return every(
-        (100 * rises / before).dropna(), cells, "rises of the mean interactions a user or item from one k to the next",
-        unit="%",
-    )  # fmt: skip
+    what = "rises of the mean interactions a user or item from one k to the next"
+    return every((100 * rises / before).dropna(), cells, what, unit="%")
 
 
 @SETUP.claim(
@@ -119,8 +115,9 @@ SETUP.unchecked(
     "families",
     "Baselines",
     "AutoInt and FinalMLP stand for attention, EulerNet and AFN for architectures that are designed automatically.",
-    "a description without numbers, at odds with Appendix B, where FinalMLP is a fully connected structure, AFN a "
-    "logarithmic transformation and EulerNet one of complex features, and with A.1, which puts AutoInt beside EulerNet.",
+    "a description without numbers, at odds with Appendix B, where FinalMLP is a fully connected structure, "
+    "AFN a logarithmic transformation and EulerNet one of complex features, "
+    "and with A.1, which puts AutoInt beside EulerNet.",
 )
 
 
@@ -136,8 +133,8 @@ SETUP.unchecked(
     "seeds",
     "Datasets",
     "Every number is an average over five seeds.",
-    "no table gives a spread over seeds, a standard error or a test, so none of its differences can be set against "
-    "chance.",
+    "no table gives a spread over seeds, a standard error or a test, "
+    "so none of its differences can be set against chance.",
 )
 
 
@@ -170,13 +167,13 @@ def items() -> Decision:
     wrong = found[~found["agrees"]]
     cells = select(paper.table(1), statistic=("items", "users", "interactions_per_user", "interactions_per_item"))
     if wrong.empty:
-        return misprint(
-            False, True, select(cells, statistic="items"), "every item count lies where users and averages put it."
-        )
+        told = "every item count lies where users and averages put it."
+        return misprint(False, True, select(cells, statistic="items"), told)
     tenth = wrong["printed"] / 10
     mended = bool(tenth.between(wrong["low"], wrong["high"]).all())
     told = "; ".join(
-        f"{row.dataset}, k = {row.k}: printed {row.printed:.0f}, users and averages imply {row.low:.0f} to {row.high:.0f}"
+        f"{row.dataset}, k = {row.k}: printed {row.printed:.0f}, "
+        f"users and averages imply {row.low:.0f} to {row.high:.0f}"
         for row in wrong.itertuples()
     )
     rows = pd.MultiIndex.from_frame(wrong[["dataset", "k"]])
@@ -185,7 +182,7 @@ def items() -> Decision:
 
 
 def statistics_follow(source: int) -> Decision:
-    """Decide whether a table's averages and densities follow from its counts; rows with a misprinted count are set apart."""
+    """Decide whether a table's averages and densities follow from its counts; rows of a misprinted count left out."""
     found = paper.recomputed_statistics(source)
     keys = [name for name in ("dataset", "k", "trained", "statistic") if name in found]
     margin = found.set_index(keys)["agrees"]

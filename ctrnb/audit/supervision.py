@@ -23,7 +23,7 @@ TOLERANCE = ("4.3", "difference, ML-1M")  # what the paper itself calls a minima
 
 
 def pairs() -> dict[tuple[str, int], int]:
-    """Return the k without middle ratings that Table 7 pairs with each (dataset, k) with them, by the order of its rows."""
+    """Return the k without middle ratings that Table 7 pairs with each (dataset, k) with them, by order of its rows."""
     table = select(paper.table(7), statistic="density_percent")
     kept, removed = (table[table["trained"] == name] for name in ("all", "middle removed"))
     return {(row.dataset, row.k): other for row, other in zip(kept.itertuples(), removed["k"], strict=True)}
@@ -62,7 +62,10 @@ def densities() -> Decision:
     apart = (found["all"] - found["removed"]).abs()
     size = paired(by_cell(select(table, statistic="interactions"), "value"))
     smaller = 100 * (1 - size["removed"] / size["all"])
-    note = f"densities differ by up to {apart.max():.2f} percent points; interactions by {smaller.min():.0f} to {smaller.max():.0f} %, which the pairing does not control"
+    note = (
+        f"densities differ by up to {apart.max():.2f} percent points; "
+        f"interactions by {smaller.min():.0f} to {smaller.max():.0f} %, which the pairing does not control"
+    )
     return every(
         apart < 0.05 * found["all"], table, "pairs whose densities differ by less than 5 % of themselves", note=note
     )
@@ -80,10 +83,8 @@ def isolates() -> Decision:
     change = 100 * (found["removed"] / found["all"] - 1)
     spans = change.groupby(level="statistic").agg(["min", "max"])
     note = ", ".join(f"{name} {spans['min'][name]:+.0f} to {spans['max'][name]:+.0f} %" for name in names)
-    return every(
-        change.abs() < 5, both_ks(table), "sizes that differ by less than 5 % within a pair",
-        note=f"without middle ratings {note}: size and population change with the supervision",
-    )  # fmt: skip
+    note = f"without middle ratings {note}: size and population change with the supervision"
+    return every(change.abs() < 5, both_ks(table), "sizes that differ by less than 5 % within a pair", note=note)
 
 
 @SUPERVISION.claim(
@@ -130,7 +131,10 @@ def beyond(gap: pd.Series) -> str:
 )
 def dense_stable_evaluation() -> Decision:
     gap = contrast(changes(8, dataset="ML-1M", trained="all"), "evaluated", "all", "middle removed").abs()
-    note = f"largest difference {gap.max():.2f} %; {beyond(gap)}; no table evaluates weak ratings alone: these are all against strong ones"
+    note = (
+        f"largest difference {gap.max():.2f} %; {beyond(gap)}; "
+        "no table evaluates weak ratings alone: these are all against strong ones"
+    )
     return every(
         gap <= tolerance() + TINY,
         select(paper.table(8), tier="TS", trained="all"),
