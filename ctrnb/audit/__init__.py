@@ -44,7 +44,11 @@ def audit_paper(section: str | float = "", verdicts: Iterable[str] = (), ids: It
 
 
 def known(kind: str, given: Iterable[str], names: Iterable[str]) -> tuple[str, ...]:
-    """Return the given names, all of which must be known."""
+    """Return the given names.
+
+    Raises:
+        ParameterError: one of them is not among those known.
+    """
     given, names = ((given,) if isinstance(given, str) else tuple(given)), list(names)
     for name in given:
         if name not in names:
