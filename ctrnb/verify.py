@@ -1,6 +1,7 @@
 """``ctrnb verify``: suites of statements, run and shown.
 
-A suite is a name and a function that returns verified statements; more are added to :data:`SUITES`.
+A suite is a name and a function that returns verified statements, or findings of the audit, which are shown alike; more
+are added to :data:`SUITES`.
 """
 
 import json
@@ -8,7 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 
@@ -17,24 +18,18 @@ from ctrnb.errors import ParameterError, nearest
 from ctrnb.theory import lightgcn_claims, lipschitz_claims, mci_claims
 from ctrnb.theory.claims import CORRECTED, OPEN, PROVEN, REFUTED, Statement
 
+Verified: TypeAlias = Statement | audit.Finding
 
-@dataclass(frozen=True)
-class Audited(Statement):
-    """A claim decided from the paper's own tables, with the cells that decide it."""
-
-    cells: list[str]
-
-
-SUITES: dict[str, Callable[[], list[Statement]]] = {
+SUITES: dict[str, Callable[[], Sequence[Verified]]] = {
     "lipschitz": lambda: [*lipschitz_claims.SUITE(), *lightgcn_claims.SUITE()],
     "mci": mci_claims.SUITE,
-    "paper": lambda: [Audited(**row) for row in audit.rows(audit.audit_paper())],
+    "paper": audit.audit_paper,
 }
 MARKS = {PROVEN: "✓", CORRECTED: "≠", REFUTED: "✗", OPEN: "?"} | dict(zip(audit.VERDICTS, "✓~✗tn", strict=True))
 STYLES = {PROVEN: "green", CORRECTED: "yellow", REFUTED: "red", OPEN: "bold reverse"}
 
 
-def verify(suite: str = "all") -> list[Statement]:
+def verify(suite: str = "all") -> list[Verified]:
     """Return the statements of a suite, or of all, with verdicts computed now.
 
     Raises:
@@ -58,19 +53,19 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def established(statements: Sequence[Statement]) -> bool:
+def established(statements: Sequence[Verified]) -> bool:
     """Return whether every statement was proven, refuted or corrected."""
     return all(statement.verdict != OPEN for statement in statements)
 
 
-def summary(statements: Sequence[Statement]) -> str:
+def summary(statements: Sequence[Verified]) -> str:
     """Return how many statements have each verdict, and the time, as a line."""
     counts = Counter(statement.verdict for statement in statements)
     parts = [f"{counts[verdict]} {verdict}" for verdict in MARKS if counts[verdict]]
     return f"{len(statements)} statements: {', '.join(parts)}; {sum(s.seconds for s in statements):.1f} s"
 
 
-def show(statements: Sequence[Statement], as_json: bool = False) -> None:
+def show(statements: Sequence[Verified], as_json: bool = False) -> None:
     """Print statements as JSON, as a table on a terminal, or as lines elsewhere."""
     if as_json:
         print(json.dumps([statement.as_dict() for statement in statements], ensure_ascii=False, allow_nan=False))
@@ -83,7 +78,7 @@ def show(statements: Sequence[Statement], as_json: bool = False) -> None:
         print(summary(statements))
 
 
-def show_table(statements: Sequence[Statement]) -> None:
+def show_table(statements: Sequence[Verified]) -> None:
     """Print statements as a table as wide as the terminal."""
     from rich.console import Console
     from rich.markup import escape

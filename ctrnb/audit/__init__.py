@@ -1,11 +1,10 @@
 """The paper audited: every numeric or comparative claim of its text, decided from its own tables.
 
 Claims are declared beside the function that decides them, a module a theme; :mod:`ctrnb.audit.rules` says how a verdict
-follows from cells. No verdict is typed: change a cell of :mod:`ctrnb.paper` and verdicts change.
+follows from cells. No verdict is typed: change a cell of :mod:`ctrnb.paper.printed` and verdicts change.
 """
 
 from collections.abc import Iterable
-from dataclasses import asdict
 
 from ctrnb.audit import captions, density, frame, logloss, setup, strategies, supervision, underserved
 from ctrnb.audit.claims import VERDICTS, Claim, Finding, Section, audit
@@ -24,7 +23,8 @@ def audit_paper(section: str | float = "", verdicts: Iterable[str] = (), ids: It
     """Return the findings on the paper's claims, in the paper's order.
 
     Args:
-        section: only this one's, such as "4.2", "C.1" or "Abstract"; "" for all. papermill reads 4.2 as a number, which is taken too.
+        section: only this one's, such as "4.2", "C.1" or "Abstract"; "" for all. A number is taken too: papermill reads
+            4.2 as one.
         verdicts: only these; empty for all.
         ids: only these claims, such as "4.2/beneficial"; empty for all.
 
@@ -44,7 +44,11 @@ def audit_paper(section: str | float = "", verdicts: Iterable[str] = (), ids: It
 
 
 def known(kind: str, given: Iterable[str], names: Iterable[str]) -> tuple[str, ...]:
-    """Return the given names, all of which must be known."""
+    """Return the given names.
+
+    Raises:
+        ParameterError: one of them is not among those known.
+    """
     given, names = ((given,) if isinstance(given, str) else tuple(given)), list(names)
     for name in given:
         if name not in names:
@@ -53,16 +57,10 @@ def known(kind: str, given: Iterable[str], names: Iterable[str]) -> tuple[str, .
     return given
 
 
-def rows(findings: Iterable[Finding]) -> list[dict]:
-    """Return findings as plain dictionaries: id, source, statement, verdict, method, evidence, seconds, cells (a list)."""
-    names = ("id", "source", "statement", "verdict", "method", "evidence", "seconds")
-    return [{name: asdict(found)[name] for name in names} | {"cells": list(found.cells)} for found in findings]
-
-
 def count_verdicts(findings: Iterable[Finding]) -> dict[str, int]:
     """Return how many findings have each verdict, none left out."""
     found = [each.verdict for each in findings]
     return {verdict: found.count(verdict) for verdict in VERDICTS}
 
 
-__all__ = ["CLAIMS", "SECTIONS", "VERDICTS", "Claim", "Finding", "audit_paper", "count_verdicts", "rows"]
+__all__ = ["CLAIMS", "SECTIONS", "VERDICTS", "Claim", "Finding", "audit_paper", "count_verdicts"]

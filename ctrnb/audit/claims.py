@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 HOLDS = "holds"
 ON_AVERAGE = "holds on average only"
@@ -29,6 +30,11 @@ class Decision:
     cells: tuple[str, ...] = ()
 
 
+def unchecked(reason: str) -> Decision:
+    """Return that nothing reported bears on a claim, and why."""
+    return Decision(UNCHECKED, reason, "no numbers reported")
+
+
 @dataclass(frozen=True)
 class Claim:
     """One claim of the paper's text: where it stands, in our words, and how it is decided."""
@@ -51,13 +57,17 @@ class Finding:
     verdict: str
     method: str
     evidence: str
-    cells: tuple[str, ...]
     seconds: float
+    cells: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as ``ctrnb verify`` gives a statement, with its cells; its id begins with the section."""
+        return {name: value for name, value in asdict(self).items() if name != "section"}
 
 
 @dataclass
 class Section:
-    """The claims of one section, declared by decorating the function that decides them."""
+    """The claims of one section, in its order: declared beside what decides them, or with why nothing does."""
 
     name: str
     claims: list[Claim] = field(default_factory=list)
@@ -71,6 +81,14 @@ class Section:
 
         return declare
 
+    def unchecked(self, id: str, place: str, statement: str, reason: str) -> None:
+        """Declare a claim on which nothing that the paper reports bears, and why."""
+        self.claim(id, place, statement)(lambda: unchecked(reason))
+
+    def by_theory(self, id: str, place: str, statement: str, suite: str, why: str) -> None:
+        """Declare a statement on which no table bears, and why; that suite of ``ctrnb verify`` decides it."""
+        self.unchecked(id, place, statement, f"{why}; no table bears on it. Decided by ctrnb verify {suite}.")
+
 
 def audit(claim: Claim) -> Finding:
     """Return the finding on one claim."""
@@ -78,9 +96,16 @@ def audit(claim: Claim) -> Finding:
     found = claim.decide()
     seconds = time.perf_counter() - start
     return Finding(
-        claim.id, claim.section, f"{section_name(claim.section)}, {claim.place}", claim.statement, found.verdict,
-        found.method, found.evidence, found.cells, seconds,
-    )  # fmt: skip
+        id=claim.id,
+        section=claim.section,
+        source=f"{section_name(claim.section)}, {claim.place}",
+        statement=claim.statement,
+        verdict=found.verdict,
+        method=found.method,
+        evidence=found.evidence,
+        seconds=seconds,
+        cells=found.cells,
+    )
 
 
 def section_name(section: str) -> str:

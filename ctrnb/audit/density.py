@@ -11,13 +11,14 @@ from ctrnb.audit.rules import (
     all_cells,
     changes,
     contrast,
+    depends_on_model,
     every,
+    gaining,
     misprint,
     most,
     number,
     select,
     some,
-    unchecked,
 )
 from ctrnb.audit.setup import k_raises_density, statistic
 
@@ -48,7 +49,8 @@ def split_counts() -> dict[str, pd.Series]:
 def count(kind: str) -> Decision:
     """Decide one of the three stated counts."""
     part = split_counts()[kind]
-    what = f"TS changes of Table 2 that are {'comparable' if kind == 'considerable' else kind} (threshold {significant()} %)"
+    word = "comparable" if kind == "considerable" else kind
+    what = f"TS changes of Table 2 that are {word} (threshold {significant()} %)"
     return number(
         paper.TEXT["4.2", kind],
         len(part),
@@ -70,7 +72,7 @@ def matching(part: pd.Series) -> pd.DataFrame:
 def experiments() -> Decision:
     table = cells()
     factors = " x ".join(str(table[name].nunique()) for name in ("model", "k", "dataset"))
-    return number(paper.TEXT["4.2", "experiments"], len(table), table, "TS cells", note=f"{factors}")
+    return number(paper.TEXT["4.2", "experiments"], len(table), table, "TS cells", note=factors)
 
 
 @DENSITY.claim("beneficial", "Benefits, counts", "TS improves AUC clearly in 27 of 36 experiments.")
@@ -96,7 +98,10 @@ def considerable() -> Decision:
     three = split_counts()["considerable"]
     others = found.drop(three.index)
     smallest = len(three) > 0 and three.abs().max() < others.abs().min()
-    evidence = f"their changes are at most {three.abs().max()} % in size, all others at least {others.abs().min()} %; 'comparable' would fit: {'yes' if smallest else 'no'}."
+    evidence = (
+        f"their changes are at most {three.abs().max()} % in size, all others at least {others.abs().min()} %; "
+        f"'comparable' would fit: {'yes' if smallest else 'no'}."
+    )
     return misprint(smallest, smallest, matching(three), evidence)
 
 
@@ -129,7 +134,8 @@ def more_pronounced() -> Decision:
     found = changes(2).groupby(level=["dataset", "model"]).mean()
     gains = changes(2)
     sizes = gains[gains > 0].groupby(level="dataset").mean()
-    note = f"the average gain where there is one is {sizes['ML-1M']:.2f} % on ML-1M and {sizes['Yelp2022']:.2f} % on Yelp2022"
+    told = " and ".join(f"{sizes[dataset]:.2f} % on {dataset}" for dataset in paper.DATASETS)
+    note = f"the average gain where there is one is {told}"
     return every(
         contrast(found, "dataset", "ML-1M", "Yelp2022"),
         cells(),
@@ -210,7 +216,8 @@ def sparse_experiments() -> Decision:
 def sparse_ratio() -> Decision:
     share = (changes(2) > 0).groupby(level="dataset").mean()
     strict = (changes(2) >= significant()).groupby(level="dataset").mean()
-    evidence = f"{share['Yelp2022']:.0%} against {share['ML-1M']:.0%} (of at least 0.05 %: {strict['Yelp2022']:.0%} against {strict['ML-1M']:.0%})."
+    told, told_strict = (f"{each['Yelp2022']:.0%} against {each['ML-1M']:.0%}" for each in (share, strict))
+    evidence = f"{told} (of at least 0.05 %: {told_strict})."
     return Decision(
         HOLDS if share["Yelp2022"] < share["ML-1M"] else DOES_NOT_HOLD,
         evidence,
@@ -220,28 +227,27 @@ def sparse_ratio() -> Decision:
 
 
 def model_dependent(table: int, better: int = 1) -> Decision:
-    """Decide whether models disagree in sign on Yelp2022: some gain at every k, some at none."""
+    """Decide whether what TS does on Yelp2022 depends on the model; a change for the better has the sign ``better``."""
     found = better * changes(table, tier="TS", dataset="Yelp2022")
-    if "evaluated" in found.index.names:
-        found = found.groupby(level=["k", "model", "evaluated"]).first()
-    gains = (found > 0).groupby(level="model").mean()
+    gains = gaining(found)
     always, never, mixed = (sorted(gains.index[mask]) for mask in (gains == 1, gains == 0, (gains > 0) & (gains < 1)))
-    evidence = f"better at every k: {', '.join(always) or 'none'}; at none: {', '.join(never) or 'none'}; at some: {', '.join(mixed) or 'none'}."
-    frame = select(paper.table(table), tier="TS", dataset="Yelp2022")
-    differ = gains.nunique() > 1
-    return Decision(HOLDS if differ else DOES_NOT_HOLD, evidence, "one case suffices", all_cells(frame))
+    told = {"better at every k": always, "at none": never, "at some": mixed}
+    evidence = "; ".join(f"{when}: {', '.join(models) or 'none'}" for when, models in told.items())
+    return depends_on_model(found, select(paper.table(table), tier="TS", dataset="Yelp2022"), f"{evidence}.")
 
 
-def more_model_dependent(table: int, **where: object) -> Decision:
-    """Decide whether changes range more widely over models on Yelp2022 than on ML-1M, at each k of Table 2 or tier of Table 4."""
+def more_model_dependent(table: int, level: str, levels: str, **where: object) -> Decision:
+    """Decide whether changes range more widely over models on Yelp2022 than on ML-1M, at each k or tier.
+
+    ``levels`` is the plural of ``level``, for the evidence.
+    """
     frame, found = select(paper.table(table), **where), changes(table, **where)
-    level = "k" if found.index.get_level_values("tier").nunique() == 1 else "tier"
     spread = found.groupby(level=["dataset", level]).agg(lambda each: each.max() - each.min())
     told = ", ".join(f"{dataset} {mean:.2f} %" for dataset, mean in spread.groupby(level="dataset").mean().items())
     return every(
         contrast(spread, "dataset", "Yelp2022", "ML-1M"),
         select(frame, tier=tuple(found.index.unique("tier"))),
-        f"{level}s at which models' changes range more widely on Yelp2022".replace("ks", "k"),
+        f"{levels} at which models' changes range more widely on Yelp2022",
         unit="percent points",
         slack=4 * HALF_CHANGE,
         note=f"mean range: {told}",
@@ -250,7 +256,7 @@ def more_model_dependent(table: int, **where: object) -> Decision:
 
 @DENSITY.claim("sparse-more-models", "Dense data", "On the sparse dataset the effect depends more on the model.")
 def sparse_more_models() -> Decision:
-    return more_model_dependent(2)
+    return more_model_dependent(2, "k", "k")
 
 
 @DENSITY.claim("sparse-models", "Dense data", "On the sparse dataset the effect depends on the model.")
@@ -258,18 +264,21 @@ def sparse_models() -> Decision:
     return model_dependent(2)
 
 
-@DENSITY.claim("cause", "Dense data", "The reason is that denser interactions give richer connectivity.")
-def cause() -> Decision:
-    return unchecked(
-        "a cause, inferred from two datasets that differ in size, domain and fields as well as in density; the chapter on density moves density alone."
-    )
-
-
-@DENSITY.claim(
-    "noise", "Dense data", "Sparse connectivity passes on more noise, for which some architectures compensate."
+DENSITY.unchecked(
+    "cause",
+    "Dense data",
+    "The reason is that denser interactions give richer connectivity.",
+    "a cause, inferred from two datasets that differ in size, domain and fields as well as in density; "
+    "the chapter on density moves density alone.",
 )
-def noise() -> Decision:
-    return unchecked("a cause; no measure of noise or of compensation is reported.")
+
+
+DENSITY.unchecked(
+    "noise",
+    "Dense data",
+    "Sparse connectivity passes on more noise, for which some architectures compensate.",
+    "a cause; no measure of noise or of compensation is reported.",
+)
 
 
 @DENSITY.claim("local-not-consistent", "Local density", "As k grows the relative gain does not grow consistently.")
@@ -288,8 +297,9 @@ def local_no_pattern() -> Decision:
     ft = changes(3, tier="FT", dataset="Yelp2022").unstack("k")
     ft_up = int((ft[max(ft)] > ft[min(ft)]).sum())
     evidence = (
-        f"from the smallest to the largest k TS's change rises in {up} and falls in {down} of {len(moved)} series of Table 2 "
-        f"(sign test p = {p_value:.2f}); FT's in Table 3, which the sentence is not about, rises on Yelp2022 in {ft_up} of {len(ft)}."
+        f"from the smallest to the largest k TS's change rises in {up} and falls in {down} of {len(moved)} series "
+        f"of Table 2 (sign test p = {p_value:.2f}); FT's in Table 3, which the sentence is not about, "
+        f"rises on Yelp2022 in {ft_up} of {len(ft)}."
     )
     frame = select(cells(), k=(min(wide), max(wide)))
     return Decision(HOLDS if p_value > 0.05 else DOES_NOT_HOLD, evidence, "sign test", all_cells(frame))
@@ -300,13 +310,15 @@ def local_no_pattern() -> Decision:
 )
 def global_over_local() -> Decision:
     found = changes(2)
-    between = contrast(found.groupby(level=["dataset", "model"]).mean(), "dataset", "ML-1M", "Yelp2022").abs()
+    apart = contrast(found.groupby(level=["dataset", "model"]).mean(), "dataset", "ML-1M", "Yelp2022")
     ends = sorted(found.index.unique("k"))
     within = contrast(found, "k", ends[-1], ends[0]).abs().groupby(level="model").mean()
-    sign = contrast(found.groupby(level=["dataset", "model"]).mean(), "dataset", "ML-1M", "Yelp2022")
-    note = f"size of the difference between datasets less that between k = {ends[0]} and k = {ends[-1]}; the denser dataset gains more for {int((sign > 0).sum())} of {len(sign)} models"
+    note = (
+        f"size of the difference between datasets less that between k = {ends[0]} and k = {ends[-1]}; "
+        f"the denser dataset gains more for {int((apart > 0).sum())} of {len(apart)} models"
+    )
     return every(
-        between - within,
+        apart.abs() - within,
         cells(),
         "models for which the dataset moves the change more than k",
         unit="%",
@@ -317,11 +329,8 @@ def global_over_local() -> Decision:
 
 def proportional() -> Decision:
     """Decide whether gain over density is one constant for a model, within what rounding allows."""
-    printed = (
-        paper.recomputed_statistics(1).query("statistic == 'density_percent'").set_index(["dataset", "k"])["printed"]
-    )
     gain = changes(2).droplevel(["tier", "evaluated"])
-    density = printed.reindex(gain.index.droplevel("model")).to_numpy()
+    density = statistic("density_percent").reindex(gain.index.droplevel("model")).to_numpy()
     low, high = np.clip(density - HALF_CHANGE, 1e-3, None), density + HALF_CHANGE
     corners = np.stack([(gain + shift) / bound for shift in (-HALF_CHANGE, HALF_CHANGE) for bound in (low, high)])
     lower = pd.Series(corners.min(axis=0), gain.index).groupby(level="model").max()
@@ -329,7 +338,8 @@ def proportional() -> Decision:
     constant = upper >= lower
     ordered = gain.groupby(level="model").apply(rising_pairs)
     note = (
-        f"a model's gain is larger at the denser of two of its six settings in {int(ordered.sum())} of {15 * len(ordered)} pairs; "
+        "a model's gain is larger at the denser of two of its six settings "
+        f"in {int(ordered.sum())} of {15 * len(ordered)} pairs; "
         f"densities differ up to {density.max() / density.min():.0f} times as printed"
     )
     return every(constant, cells(), "models whose gain over density may be one constant", note=note)

@@ -8,15 +8,10 @@ import pandas as pd
 from ctrnb import paper
 from ctrnb.audit.claims import Decision, Section
 from ctrnb.audit.density import effective, proportional
-from ctrnb.audit.effort import (
-    condition_3,
-    equation_23,
-    greatest_effort_everywhere,
-    greatest_gain_everywhere,
-)
-from ctrnb.audit.rules import HALF_CHANGE, changes, contrast, every, select, unchecked
+from ctrnb.audit.effort import condition_3, equation_23, greatest_effort_everywhere, greatest_gain_everywhere
+from ctrnb.audit.rules import HALF_CHANGE, changes, contrast, every, select
 from ctrnb.audit.strategies import ft_better
-from ctrnb.audit.underserved import variance_reduced_everywhere
+from ctrnb.audit.underserved import UNMEASURED, variance_reduced_everywhere
 
 ABSTRACT, INTRODUCTION, BACKGROUND = Section("Abstract"), Section("1"), Section("2")
 STABILITY, INTEGRATION = Section("3.1"), Section("3.2")
@@ -49,16 +44,12 @@ def stable_ft() -> Decision:
     return every(
         contrast(contrast(spread, "dataset", "Yelp2022", "ML-1M"), "tier", "FT", "TS"),
         select(paper.table(3), tier=("FT", "TS"), evaluated="all"),
-        "models whose change varies more over k on Yelp2022 than on ML-1M by more in FT than in TS (standard deviation)",
+        "models whose change varies more over k on Yelp2022 than on ML-1M "
+        "by more in FT than in TS (standard deviation)",
         unit="percent points",
         slack=4 * HALF_CHANGE,
         note=f"FT varies less than TS in {int((steadier > 0).sum())} of {len(steadier)} datasets and models",
     )
-
-
-def by_theory(suite: str, why: str) -> Decision:
-    """Return that no table bears on a mathematical statement, and which suite decides it."""
-    return unchecked(f"{why}; no table bears on it. Decided by ctrnb verify {suite}.")
 
 
 ABSTRACT.claim(
@@ -73,12 +64,9 @@ ABSTRACT.claim("under-served", "third insight", "By MCI, message passing spends 
     greatest_effort_everywhere
 )
 ABSTRACT.claim("effective", "findings", "Message passing is effective in improving CTR prediction.")(effective)
-
-
-@ABSTRACT.claim("polarisation", "last sentence", "Message passing may mitigate polarisation and foster equity.")
-def polarisation() -> Decision:
-    return unchecked("no outcome beyond AUC and logloss is measured.")
-
+ABSTRACT.unchecked(
+    "polarisation", "last sentence", "Message passing may mitigate polarisation and foster equity.", UNMEASURED
+)
 
 INTRODUCTION.claim("stable", "experiments", "Message passing improves dense datasets more stably than sparse ones.")(
     stable_when_dense
@@ -92,101 +80,93 @@ INTRODUCTION.claim("under-served", "MCI", "Users with the lowest initial perform
     greatest_effort_everywhere
 )
 INTRODUCTION.claim("conditions", "MCI", "MCI meets its three conditions.")(condition_3)
-
-
-@INTRODUCTION.claim("activity", "MCI", "They receive it whatever their activity.")
-def activity() -> Decision:
-    return unchecked(
-        "the under-served group of each dataset is itself one level of activity; no group of one activity is split by performance."
-    )
-
-
-@INTRODUCTION.claim("demographics", "MCI", "They receive it whatever their demographic profile.")
-def demographics() -> Decision:
-    return unchecked("no result is split by a demographic field.")
-
-
-@INTRODUCTION.claim(
+INTRODUCTION.unchecked(
+    "activity",
+    "MCI",
+    "They receive it whatever their activity.",
+    "the under-served group of each dataset is itself one level of activity; "
+    "no group of one activity is split by performance.",
+)
+INTRODUCTION.unchecked(
+    "demographics",
+    "MCI",
+    "They receive it whatever their demographic profile.",
+    "no result is split by a demographic field.",
+)
+INTRODUCTION.by_theory(
     "lipschitz",
     "stability",
     "Message passing lowers the Lipschitz constant of the representation map and so makes it more stable.",
+    "lipschitz",
+    "a theorem",
 )
-def introduction_lipschitz() -> Decision:
-    return by_theory("lipschitz", "a theorem")
-
-
-@INTRODUCTION.claim(
+INTRODUCTION.unchecked(
     "independent",
     "paragraphs 1 and 2 (also Abstract)",
-    "Models represent users, items and context independently, and what connectivity does is unclear and little explored.",
+    "Models represent users, items and context independently, "
+    "and what connectivity does is unclear and little explored.",
+    "a survey of other work; at odds with Appendix B, by which GDCNP, one of the Base models, uses connectivity.",
 )
-def independent() -> Decision:
-    return unchecked(
-        "a survey of other work; at odds with Appendix B, by which GDCNP, one of the Base models, uses connectivity."
-    )
-
-
-@INTRODUCTION.claim(
-    "isolate", "experiments", "Message passing in the embedding alone isolates the effect of connectivity."
+INTRODUCTION.unchecked(
+    "isolate",
+    "experiments",
+    "Message passing in the embedding alone isolates the effect of connectivity.",
+    "FT also trains longer than Base and TS has another encoder from the start; "
+    "no control without message passing is reported for either.",
 )
-def isolate() -> Decision:
-    return unchecked(
-        "FT also trains longer than Base and TS has another encoder from the start; no control without message passing is reported for either."
-    )
+INTRODUCTION.unchecked("polarisation", "last sentence", "Message passing may mitigate polarisation.", UNMEASURED)
 
-
-@INTRODUCTION.claim("polarisation", "last sentence", "Message passing may mitigate polarisation.")
-def introduction_polarisation() -> Decision:
-    return polarisation()
-
-
-@BACKGROUND.claim(
-    "sensitivity", "Lipschitz constant", "A smaller Lipschitz constant indicates a lower sensitivity to the input."
+BACKGROUND.by_theory(
+    "sensitivity",
+    "Lipschitz constant",
+    "A smaller Lipschitz constant indicates a lower sensitivity to the input.",
+    "lipschitz",
+    "a definition",
 )
-def sensitivity() -> Decision:
-    return by_theory("lipschitz", "a definition")
 
-
-@STABILITY.claim("reduces", "opening of Section 3", "Connectivity reduces the Lipschitz constant of deep models.")
-def reduces() -> Decision:
-    return by_theory("lipschitz", "a theorem")
-
-
-@STABILITY.claim(
+STABILITY.by_theory(
+    "reduces",
+    "opening of Section 3",
+    "Connectivity reduces the Lipschitz constant of deep models.",
+    "lipschitz",
+    "a theorem",
+)
+STABILITY.by_theory(
     "theorem-1",
     "Theorem 1",
     "The map of all features has a Lipschitz constant of at most L_sigma ||W||_F sqrt(1 + 1/k_i) for any node i.",
+    "lipschitz",
+    "a theorem",
 )
-def theorem_1() -> Decision:
-    return by_theory("lipschitz", "a theorem")
-
-
-@STABILITY.claim("insight", "Insight", "A higher degree lowers the Lipschitz constant and stabilises the output.")
-def insight() -> Decision:
-    return by_theory("lipschitz", "inferred from a bound; no sensitivity of a trained model is reported")
-
-
-@STABILITY.claim("sketch", "Proof sketch", "L is at most the spectral norm of the Jacobian at a point.")
-def sketch() -> Decision:
-    return by_theory("lipschitz", "a step of a proof")
-
-
-@INTEGRATION.claim("simplification", "paragraph 2", "LightGCN's Equation 9 is Equation 4 without sigma and W.")
-def simplification() -> Decision:
-    return by_theory("lipschitz", "mathematics")
-
-
-@INTEGRATION.claim("equation-9", "Equation 9", "A layer sums over v in N_i a term in j.")
-def equation_9() -> Decision:
-    return by_theory("lipschitz", "a formula")
-
-
-@INTEGRATION.claim(
-    "lightgcn", "paragraph 2", "LightGCN's linear message passing has proven effective in recommendation."
+STABILITY.by_theory(
+    "insight",
+    "Insight",
+    "A higher degree lowers the Lipschitz constant and stabilises the output.",
+    "lipschitz",
+    "inferred from a bound; no sensitivity of a trained model is reported",
 )
-def lightgcn() -> Decision:
-    return unchecked("cited from other work; no other encoder is measured here.")
+STABILITY.by_theory(
+    "sketch",
+    "Proof sketch",
+    "L is at most the spectral norm of the Jacobian at a point.",
+    "lipschitz",
+    "a step of a proof",
+)
 
+INTEGRATION.by_theory(
+    "simplification",
+    "paragraph 2",
+    "LightGCN's Equation 9 is Equation 4 without sigma and W.",
+    "lipschitz",
+    "mathematics",
+)
+INTEGRATION.by_theory("equation-9", "Equation 9", "A layer sums over v in N_i a term in j.", "lipschitz", "a formula")
+INTEGRATION.unchecked(
+    "lightgcn",
+    "paragraph 2",
+    "LightGCN's linear message passing has proven effective in recommendation.",
+    "cited from other work; no other encoder is measured here.",
+)
 
 CONCLUSION.claim("stable", "experiments", "Message passing improves dense datasets more stably than sparse ones.")(
     stable_when_dense
@@ -196,86 +176,81 @@ CONCLUSION.claim("benefits", "MCI", "Users with the lowest original performance 
     greatest_gain_everywhere
 )
 CONCLUSION.claim("effort", "MCI", "By MCI, message passing favours under-served groups.")(greatest_effort_everywhere)
-
-
-@CONCLUSION.claim("lipschitz", "theory", "Connectivity lowers a deep model's Lipschitz constant.")
-def conclusion_lipschitz() -> Decision:
-    return by_theory("lipschitz", "a theorem")
-
+CONCLUSION.by_theory(
+    "lipschitz", "theory", "Connectivity lowers a deep model's Lipschitz constant.", "lipschitz", "a theorem"
+)
 
 IMPACT.claim("improves", "first", "Message passing leads to numerical improvements.")(effective)
 IMPACT.claim("disparities", "second", "Message passing reduces disparities across user groups.")(
     variance_reduced_everywhere
 )
-
-
-@IMPACT.claim("bias", "second", "It does so by mitigating biases of the algorithm.")
-def bias() -> Decision:
-    return unchecked("a cause; no measure of bias is reported.")
-
-
-@IMPACT.claim("misinformation", "last", "It reduces echo chambers and the spread of misinformation.")
-def misinformation() -> Decision:
-    return unchecked("no outcome beyond AUC and logloss is measured.")
-
-
-@RELATED.claim(
-    "hyperspaces", "A.1", "Projecting features into set spaces makes interactions more efficient and complex."
+IMPACT.unchecked(
+    "bias", "second", "It does so by mitigating biases of the algorithm.", "a cause; no measure of bias is reported."
 )
-def hyperspaces() -> Decision:
-    return unchecked("cited from other work; neither cost nor complexity is measured.")
+IMPACT.unchecked("misinformation", "last", "It reduces echo chambers and the spread of misinformation.", UNMEASURED)
 
+RELATED.unchecked(
+    "hyperspaces",
+    "A.1",
+    "Projecting features into set spaces makes interactions more efficient and complex.",
+    "cited from other work; neither cost nor complexity is measured.",
+)
+RELATED.unchecked(
+    "followers",
+    "A.2",
+    "LightGCN improves on NGCF, and later work on LightGCN noticeably.",
+    "cited from other work; none of these is measured.",
+)
 
-@RELATED.claim("followers", "A.2", "LightGCN improves on NGCF, and later work on LightGCN noticeably.")
-def followers() -> Decision:
-    return unchecked("cited from other work; none of these is measured.")
-
-
-@BASELINES.claim(
+BASELINES.unchecked(
     "efficiency",
     "DCNV2, FinalMLP",
     "DCNV2's low-rank crosses improve DCN's efficiency and interpretability; FinalMLP is highly efficient.",
+    "no times, parameters or operations are reported, and no measure of interpretability.",
 )
-def efficiency() -> Decision:
-    return unchecked("no times, parameters or operations are reported, and no measure of interpretability.")
-
-
-@BASELINES.claim(
+BASELINES.unchecked(
     "effectiveness",
     "AutoInt, EulerNet, AFN",
-    "AutoInt's interactions are more effective; EulerNet learns high orders; AFN captures low and high ones effectively.",
+    "AutoInt's interactions are more effective; EulerNet learns high orders; "
+    "AFN captures low and high ones effectively.",
+    "no ablation of a baseline is reported.",
 )
-def effectiveness() -> Decision:
-    return unchecked("no ablation of a baseline is reported.")
+BASELINES.unchecked(
+    "gdcnp",
+    "GDCNP",
+    "GDCNP refines features by graph-based connectivity.",
+    "a description without numbers, at odds with Section 4.1, which counts GDCNP among deep cross networks "
+    "and Base as free of message passing; "
+    "the published model gates its crosses and takes no graph (ctrnb.models.gdcnp).",
+)
+BASELINES.unchecked(
+    "finalmlp",
+    "FinalMLP",
+    "FinalMLP is a light fully connected structure.",
+    "a description without numbers, at odds with Section 4.1, which cites FinalMLP for attention.",
+)
 
-
-@BASELINES.claim("gdcnp", "GDCNP", "GDCNP refines features by graph-based connectivity.")
-def gdcnp() -> Decision:
-    return unchecked(
-        "a description without numbers, at odds with Section 4.1, which counts GDCNP among deep cross networks and Base as free of message passing; "
-        "the published model gates its crosses and takes no graph (ctrnb.models.gdcnp)."
-    )
-
-
-@BASELINES.claim("finalmlp", "FinalMLP", "FinalMLP is a light fully connected structure.")
-def finalmlp() -> Decision:
-    return unchecked("a description without numbers, at odds with Section 4.1, which cites FinalMLP for attention.")
-
-
-@PROOF.claim("jacobian", "Steps 1 to 3", "The Jacobian of one node's update has the stated blocks and norm.")
-def jacobian() -> Decision:
-    return by_theory("lipschitz", "a step of a proof")
-
-
-@PROOF.claim("diagonal", "Equations 16 and 17", "The Frobenius norm of the diagonal of derivatives is at most L_sigma.")
-def diagonal() -> Decision:
-    return by_theory("lipschitz", "a step of a proof")
-
-
-@PROOF.claim("whole-map", "Step 5", "One node's bound bounds the Lipschitz constant of the map of all nodes.")
-def whole_map() -> Decision:
-    return by_theory("lipschitz", "a step of a proof")
-
+PROOF.by_theory(
+    "jacobian",
+    "Steps 1 to 3",
+    "The Jacobian of one node's update has the stated blocks and norm.",
+    "lipschitz",
+    "a step of a proof",
+)
+PROOF.by_theory(
+    "diagonal",
+    "Equations 16 and 17",
+    "The Frobenius norm of the diagonal of derivatives is at most L_sigma.",
+    "lipschitz",
+    "a step of a proof",
+)
+PROOF.by_theory(
+    "whole-map",
+    "Step 5",
+    "One node's bound bounds the Lipschitz constant of the map of all nodes.",
+    "lipschitz",
+    "a step of a proof",
+)
 
 CONDITIONS.claim("equation-23", "Equation 23", "The difference of two MCI is the logarithm of the stated ratio.")(
     equation_23
@@ -283,8 +258,6 @@ CONDITIONS.claim("equation-23", "Equation 23", "The difference of two MCI is the
 CONDITIONS.claim("condition-3", "Cases 1 and 2", "At the same change a lower baseline has a larger absolute MCI.")(
     condition_3
 )
-
-
-@CONDITIONS.claim("bounds", "Case 1", "The difference c (p_2 - p_1) lies between 0 and 1 for a gain.")
-def bounds() -> Decision:
-    return by_theory("mci", "a step of a proof")
+CONDITIONS.by_theory(
+    "bounds", "Case 1", "The difference c (p_2 - p_1) lies between 0 and 1 for a gain.", "mci", "a step of a proof"
+)

@@ -8,7 +8,6 @@ import pandas as pd
 from ctrnb import paper
 from ctrnb.audit.claims import DOES_NOT_HOLD, HOLDS, ON_AVERAGE, TYPO, UNCHECKED, Finding, section_name
 from ctrnb.audit.rules import LEVELS, TINY, text
-from ctrnb.audit.setup import implied_items
 
 MARKS = {HOLDS: "✔", ON_AVERAGE: "◐", DOES_NOT_HOLD: "✘", TYPO: "✎", UNCHECKED: "?"}
 AGREES, ROUNDING, CONTRADICTS = "", "≈", "≠"
@@ -65,8 +64,8 @@ def recomputed(number: int) -> pd.DataFrame:
     """Return a table's printed numbers that follow from other cells of it, beside what those give.
 
     Relative changes and variances follow from AUC or logloss, averages and densities from counts, and counts of items
-    from users and averages. Columns: those that name a cell, printed (a number), given (as text), mark: "" where the cells
-    as printed give it, "≈" where only unrounded cells can, "≠" where not even they can.
+    from users and averages. Columns: those that name a cell, printed (a number), given (as text) and mark: "" where the
+    cells as printed give it, "≈" where only unrounded cells can, "≠" where not even they can.
     """
     found = statistics_given(number) if number in (1, 7) else changes_given(number)
     frame = pd.concat(found, ignore_index=True)
@@ -76,7 +75,7 @@ def recomputed(number: int) -> pd.DataFrame:
 def statistics_given(number: int) -> list[pd.DataFrame]:
     """Return Table 1's or 7's statistics; what counts give is an interval, so a cell agrees or contradicts it."""
     found = paper.recomputed_statistics(number).rename(columns={"possible_low": "low", "possible_high": "high"})
-    items = [implied_items().assign(statistic="items")] if number == 1 else []
+    items = [paper.implied_items().assign(statistic="items")] if number == 1 else []
     frame = pd.concat([found, *items], ignore_index=True)
     given = [f"{row.low:.4g}–{row.high:.4g}" for row in frame.itertuples()]
     return [frame.assign(given=given, mark=frame["agrees"].map({True: AGREES, False: CONTRADICTS}))]
@@ -98,7 +97,7 @@ def changes_given(number: int) -> list[pd.DataFrame]:
 
 
 def agreement() -> pd.DataFrame:
-    """Return, for each table, how many numbers were recomputed, and how many agree, agree by rounding, and contradict."""
+    """Return how many numbers of each table were recomputed, and how many agree, agree by rounding and contradict."""
     marks = {number: recomputed(number)["mark"].value_counts() for number in LAYOUTS}
     names = {AGREES: "agree", ROUNDING: ROUNDING, CONTRADICTS: CONTRADICTS}
     table = pd.DataFrame(marks).T.reindex(columns=list(names), fill_value=0).fillna(0).astype(int).rename(columns=names)
@@ -127,8 +126,8 @@ def part_table(number: int, part: pd.DataFrame, names: list[str]) -> str:
     wide = wide.reindex(index=part["row"].unique(), columns=part["column"].unique())
     title = label(part.iloc[0], names)
     body = wide.to_html(escape=False, border=0)
-    name = f"Table {number}, {title}"
-    box = f'<div style="font-size:0.8em;overflow-x:auto" tabindex="0" role="region" aria-label="{escape(name, quote=True)}">'
+    name = escape(f"Table {number}, {title}", quote=True)
+    box = f'<div style="font-size:0.8em;overflow-x:auto" tabindex="0" role="region" aria-label="{name}">'
     return f"{box}<p><strong>Table {number}</strong>, {title}</p>{body}</div>"
 
 

@@ -4,9 +4,10 @@
   claim's way, *holds on average only* if just their mean does, else *does not hold*;
 * **most**: "generally", "primarily", "more likely": *holds* if more than half go the claim's way, else as above;
 * **some**: "can", "may", "sometimes": one suffices;
+* **depends on the model**: *holds* if not every model gains in the same share of its cells;
 * **number**: a stated number *holds* if a value that would be printed so lies within what the rounded cells allow;
 * **misprint**: a *typo* where the printed text contradicts the cells and one changed word or digit mends it;
-* **unchecked**: nothing that the paper reports bears on it.
+* **unchecked** (:mod:`ctrnb.audit.claims`): nothing that the paper reports bears on it.
 
 A comparison is a margin: positive for the claim, negative or zero against it; or only true or false, where nothing can
 be averaged. Cells are rounded: where a margin is no larger than its ``slack`` (what rounding may amount to), the
@@ -20,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from ctrnb import paper
-from ctrnb.audit.claims import DOES_NOT_HOLD, HOLDS, ON_AVERAGE, TYPO, UNCHECKED, Decision
+from ctrnb.audit.claims import DOES_NOT_HOLD, HOLDS, ON_AVERAGE, TYPO, Decision
 
 LEVELS = ("dataset", "k", "model", "group", "statistic", "tier", "trained", "evaluated")
 HALF_CHANGE = 0.005  # half a unit of a printed relative change, percent
@@ -38,14 +39,14 @@ def select(frame: pd.DataFrame, **where: object) -> pd.DataFrame:
 
 
 def by_cell(frame: pd.DataFrame, column: str) -> pd.Series:
-    """Return one column of a table of :mod:`ctrnb.paper`, indexed by what names a cell; empty cells are left out."""
+    """Return one column of one of the paper's tables, indexed by what names a cell; empty cells are left out."""
     return frame.dropna(subset=[column]).set_index([level for level in LEVELS if level in frame])[column]
 
 
 def changes(number: int, column: str = "change_percent", /, **where: object) -> pd.Series:
     """Return a table's relative changes to Base in percent, as printed (exact to 0.005), by cell.
 
-    ``"relative_percent"`` as column gives those that its rounded values give, ``"absolute"`` the changes in percent points.
+    Column "relative_percent" has those that its rounded values give, "absolute" the changes in percent points.
     """
     return by_cell(select(paper.recomputed_changes(number), **where), column)
 
@@ -79,12 +80,16 @@ def named(cells: Cells, index: pd.Index) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def every(margin: pd.Series, cells: Cells, what: str, *, unit: str = "", slack: float | pd.Series = 0.0, note: str = "") -> Decision:  # fmt: skip
+def every(
+    margin: pd.Series, cells: Cells, what: str, *, unit: str = "", slack: float | pd.Series = 0.0, note: str = ""
+) -> Decision:
     """Decide a claim about every comparison."""
     return compared("every comparison", holding(margin).all(), margin, cells, what, unit, slack, note)
 
 
-def most(margin: pd.Series, cells: Cells, what: str, *, unit: str = "", slack: float | pd.Series = 0.0, note: str = "") -> Decision:  # fmt: skip
+def most(
+    margin: pd.Series, cells: Cells, what: str, *, unit: str = "", slack: float | pd.Series = 0.0, note: str = ""
+) -> Decision:
     """Decide a claim about most comparisons."""
     return compared("most comparisons", holding(margin).mean() > 0.5, margin, cells, what, unit, slack, note)
 
@@ -100,6 +105,17 @@ def some(margin: pd.Series, cells: Cells, what: str, *, note: str = "") -> Decis
     evidence = join(f"{what}: in {int(kept.sum())} of {len(margin)}", note)
     index = margin.index[kept if kept.any() else ~kept]
     return Decision(HOLDS if kept.any() else DOES_NOT_HOLD, evidence, "one case suffices", named(cells, index))
+
+
+def depends_on_model(change: pd.Series, cells: Cells, evidence: str) -> Decision:
+    """Decide a claim that an effect depends on the model, from its changes; ``evidence`` tells what the models do."""
+    differ = gaining(change).nunique() > 1
+    return Decision(HOLDS if differ else DOES_NOT_HOLD, evidence, "one case suffices", all_cells(cells))
+
+
+def gaining(change: pd.Series) -> pd.Series:
+    """Return the share of its cells in which each model gains."""
+    return (change > 0).groupby(level="model").mean()
 
 
 def compared(
@@ -134,25 +150,18 @@ def mean_only(stated: str, values: pd.Series, cells: Cells, what: str, *, slack:
     within, printed_within = values <= limit + slack, int((values <= limit).sum())
     average = allowed(stated, values.mean(), slack)
     verdict = HOLDS if within.all() else ON_AVERAGE if average else DOES_NOT_HOLD
-    evidence = f"{what}: mean {places(values.mean())}, largest {places(values.max())}, {printed_within} of {len(values)} within {stated}"
-    hinging = (
-        f"{int(within.sum()) - printed_within} more within what rounding allows"
-        if within.sum() > printed_within
-        else ""
-    )
+    told = f"{what}: mean {places(values.mean())}, largest {places(values.max())}"
+    more = int(within.sum()) - printed_within
+    hinging = f"{more} more within what rounding allows" if more else ""
+    evidence = join(f"{told}, {printed_within} of {len(values)} within {stated}", hinging, note)
     index = values.index if within.all() else values.index[~within]
-    return Decision(verdict, join(evidence, hinging, note), "recomputed number", named(cells, index))
+    return Decision(verdict, evidence, "recomputed number", named(cells, index))
 
 
 def misprint(wrong: bool, mended: bool, cells: Cells, evidence: str) -> Decision:
     """Decide whether a printed word or digit is a slip: *typo* if it is wrong and the suggested reading is right."""
     verdict = HOLDS if not wrong else TYPO if mended else DOES_NOT_HOLD
     return Decision(verdict, evidence, "printed text against cells", all_cells(cells))
-
-
-def unchecked(reason: str) -> Decision:
-    """Return that nothing reported bears on a claim, and why."""
-    return Decision(UNCHECKED, reason, "no numbers reported")
 
 
 def allowed(stated: str, value: float, slack: float) -> bool:

@@ -4,7 +4,7 @@ import pandas as pd
 
 from ctrnb import paper
 from ctrnb.audit.claims import DOES_NOT_HOLD, HOLDS, Decision, Section
-from ctrnb.audit.rules import all_cells, every, misprint, named, number, select, unchecked
+from ctrnb.audit.rules import all_cells, every, misprint, named, number, select
 
 SETUP = Section("4.1")
 TABLE_1 = Section("Table 1")
@@ -30,10 +30,8 @@ def movielens() -> Decision:
     stated = pd.Series({name: paper.TEXT["4.1", f"MovieLens-1M {word}"] for name, word in words.items()})
     agree = (values[stated.index] - stated.map(paper.number)).abs() <= stated.map(paper.half_unit)
     counts = ", ".join(f"{values[name]:.0f} {word}" for name, word in words.items())
-    return every(
-        agree.rename_axis("statistic"), select(found, statistic=tuple(words)), "counts that round to the stated ones",
-        note=f"Table 7's 1-core has {counts}",
-    )  # fmt: skip
+    cells, note = select(found, statistic=tuple(words)), f"Table 7's 1-core has {counts}"
+    return every(agree.rename_axis("statistic"), cells, "counts that round to the stated ones", note=note)
 
 
 @SETUP.claim("distinct", "Datasets", "The two datasets differ clearly in global density: ML-1M dense, Yelp2022 sparse.")
@@ -73,10 +71,8 @@ def k_raises_local_density() -> Decision:
     cells = select(paper.table(1), statistic=names)
     rises = pd.concat({name: steps(statistic(name)) for name in names}, names=["statistic"])
     before = pd.concat({name: statistic(name) for name in names}, names=["statistic"]) - rises  # at the smaller k
-    return every(
-        (100 * rises / before).dropna(), cells, "rises of the mean interactions a user or item from one k to the next",
-        unit="%",
-    )  # fmt: skip
+    what = "rises of the mean interactions a user or item from one k to the next"
+    return every((100 * rises / before).dropna(), cells, what, unit="%")
 
 
 @SETUP.claim(
@@ -107,91 +103,77 @@ def six_models() -> Decision:
     return number(paper.TEXT["4.1", "models"], table["model"].nunique(), cells, "models in Table 2")
 
 
-@SETUP.claim(
-    "state-of-the-art", "Baselines", "The six baselines are the state of the art of feature interaction models."
+SETUP.unchecked(
+    "state-of-the-art",
+    "Baselines",
+    "The six baselines are the state of the art of feature interaction models.",
+    "no model outside the six is measured.",
 )
-def state_of_the_art() -> Decision:
-    return unchecked("no model outside the six is measured.")
 
 
-@SETUP.claim(
+SETUP.unchecked(
     "families",
     "Baselines",
     "AutoInt and FinalMLP stand for attention, EulerNet and AFN for architectures that are designed automatically.",
+    "a description without numbers, at odds with Appendix B, where FinalMLP is a fully connected structure, "
+    "AFN a logarithmic transformation and EulerNet one of complex features, "
+    "and with A.1, which puts AutoInt beside EulerNet.",
 )
-def families() -> Decision:
-    return unchecked(
-        "a description without numbers, at odds with Appendix B, where FinalMLP is a fully connected structure, AFN a logarithmic transformation "
-        "and EulerNet one of complex features, and with A.1, which puts AutoInt beside EulerNet."
-    )
 
 
-@SETUP.claim("modelling-bias", "Baselines", "Models with other objectives would confound the effect of connectivity.")
-def modelling_bias() -> Decision:
-    return unchecked("no such model is measured.")
-
-
-@SETUP.claim("seeds", "Datasets", "Every number is an average over five seeds.")
-def seeds() -> Decision:
-    return unchecked(
-        "no table gives a spread over seeds, a standard error or a test, so none of its differences can be set against chance."
-    )
-
-
-@SETUP.claim(
-    "threshold", "Datasets", "Ratings become labels by a threshold, and middle ratings are weak or noisy supervision."
+SETUP.unchecked(
+    "modelling-bias",
+    "Baselines",
+    "Models with other objectives would confound the effect of connectivity.",
+    "no such model is measured.",
 )
-def threshold() -> Decision:
-    return unchecked(
-        "neither the threshold nor which ratings are in the middle is given, and noise of labels is not measured."
-    )
 
 
-@SETUP.claim("split", "Datasets", "The data is split at random 0.8/0.1/0.1.")
-def split() -> Decision:
-    return unchecked("no table gives the sizes of the parts.")
-
-
-@SETUP.claim(
-    "grid-search", "Training configurations", "The baselines' settings are the best of a grid search on validation AUC."
+SETUP.unchecked(
+    "seeds",
+    "Datasets",
+    "Every number is an average over five seeds.",
+    "no table gives a spread over seeds, a standard error or a test, "
+    "so none of its differences can be set against chance.",
 )
-def grid_search() -> Decision:
-    return unchecked("neither grids nor chosen settings nor validation values are given.")
 
 
-def implied_items() -> pd.DataFrame:
-    """Return Table 1's item counts beside what users, averages and density imply, as intervals.
+SETUP.unchecked(
+    "threshold",
+    "Datasets",
+    "Ratings become labels by a threshold, and middle ratings are weak or noisy supervision.",
+    "neither the threshold nor which ratings are in the middle is given, and noise of labels is not measured.",
+)
 
-    Columns: dataset, k, printed, low, high (users x interactions per user / interactions per item), agrees.
-    """
-    frame = paper.table(1)
-    half = frame["printed"].map(paper.half_unit)
-    ends = {"low": frame["value"] - half, "value": frame["value"], "high": frame["value"] + half}
-    wide = {
-        name: frame.assign(end=end).pivot(index=["dataset", "k"], columns="statistic", values="end")
-        for name, end in ends.items()
-    }
-    low = wide["low"]["users"] * wide["low"]["interactions_per_user"] / wide["high"]["interactions_per_item"]
-    high = wide["high"]["users"] * wide["high"]["interactions_per_user"] / wide["low"]["interactions_per_item"]
-    agrees = (wide["low"]["items"] <= high) & (wide["high"]["items"] >= low)
-    return pd.DataFrame({"printed": wide["value"]["items"], "low": low, "high": high, "agrees": agrees}).reset_index()
+
+SETUP.unchecked(
+    "split", "Datasets", "The data is split at random 0.8/0.1/0.1.", "no table gives the sizes of the parts."
+)
+
+
+SETUP.unchecked(
+    "grid-search",
+    "Training configurations",
+    "The baselines' settings are the best of a grid search on validation AUC.",
+    "neither grids nor chosen settings nor validation values are given.",
+)
 
 
 @TABLE_1.claim(
     "items", "row of ML-1M at k = 6", "The item counts agree with users and averages: 34K items at k = 6 on ML-1M."
 )
 def items() -> Decision:
-    found = implied_items()
+    found = paper.implied_items()
     wrong = found[~found["agrees"]]
     cells = select(paper.table(1), statistic=("items", "users", "interactions_per_user", "interactions_per_item"))
     if wrong.empty:
-        return misprint(
-            False, True, select(cells, statistic="items"), "every item count lies where users and averages put it."
-        )
+        told = "every item count lies where users and averages put it."
+        return misprint(False, True, select(cells, statistic="items"), told)
     tenth = wrong["printed"] / 10
     mended = bool(tenth.between(wrong["low"], wrong["high"]).all())
     told = "; ".join(
-        f"{row.dataset}, k = {row.k}: printed {row.printed:.0f}, users and averages imply {row.low:.0f} to {row.high:.0f}"
+        f"{row.dataset}, k = {row.k}: printed {row.printed:.0f}, "
+        f"users and averages imply {row.low:.0f} to {row.high:.0f}"
         for row in wrong.itertuples()
     )
     rows = pd.MultiIndex.from_frame(wrong[["dataset", "k"]])
@@ -200,12 +182,12 @@ def items() -> Decision:
 
 
 def statistics_follow(source: int) -> Decision:
-    """Decide whether a table's averages and densities follow from its counts; rows with a misprinted count are set apart."""
+    """Decide whether a table's averages and densities follow from its counts; rows of a misprinted count left out."""
     found = paper.recomputed_statistics(source)
     keys = [name for name in ("dataset", "k", "trained", "statistic") if name in found]
     margin = found.set_index(keys)["agrees"]
     if source == 1:
-        wrong = implied_items().query("~agrees").set_index(["dataset", "k"]).index
+        wrong = paper.implied_items().query("~agrees").set_index(["dataset", "k"]).index
         margin = margin[~margin.index.droplevel("statistic").isin(wrong)]
         note = f"rows with a misprinted item count left out: {len(wrong)}"
     else:

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 
 from ctrnb import paper
-from ctrnb.audit.setup import implied_items
 from ctrnb.data import BipartiteGraph, Curation, Encoded, Ratings, curate, load
 from ctrnb.report.beside import PAPER_NAMES, SAMPLES
 from ctrnb.study.ledger import write_table
@@ -119,7 +118,7 @@ def implied(row: Any) -> str:
     """Return whether the paper's own averages contradict an item count of Table 1 as well, in words."""
     if row.statistic != "items" or row.table != 1:
         return ""
-    found = implied_items().set_index(["dataset", "k"]).loc[(row.dataset, row.k)]
+    found = paper.implied_items().set_index(["dataset", "k"]).loc[(row.dataset, row.k)]
     return "" if found["agrees"] else " and the table's own averages contradict what is printed"
 
 

@@ -1,6 +1,7 @@
 """The audit: complete, computed from cells, and flipped by other cells; its trickiest values by hand."""
 
 import re
+from dataclasses import asdict
 
 import pandas as pd
 import pytest
@@ -10,6 +11,7 @@ from ctrnb.audit import rules
 from ctrnb.audit.claims import DOES_NOT_HOLD, HOLDS, ON_AVERAGE, TYPO, UNCHECKED
 from ctrnb.errors import ParameterError
 from ctrnb.evaluation import mci
+from ctrnb.theory.claims import Statement
 
 
 @pytest.fixture(scope="module")
@@ -43,11 +45,11 @@ def test_every_section_and_table_of_the_paper_is_audited(findings) -> None:
     assert tables == {f"Table {n}" for n in range(1, 9)}
 
 
-def test_rows_are_plain_and_counts_add_up(findings) -> None:
-    rows = audit.rows(findings.values())
-    assert list(rows[0]) == ["id", "source", "statement", "verdict", "method", "evidence", "seconds", "cells"]
-    assert all(isinstance(row["cells"], list) and row["seconds"] >= 0 for row in rows)
-    assert sum(audit.count_verdicts(findings.values()).values()) == len(rows)
+def test_findings_are_shown_as_statements_with_cells_and_counts_add_up(findings) -> None:
+    shown = [found.as_dict() for found in findings.values()]
+    assert list(shown[0]) == [*asdict(Statement("", "", "", "", "", "", 0.0)), "cells"]
+    assert all(isinstance(each["cells"], tuple) and each["seconds"] >= 0 for each in shown)
+    assert sum(audit.count_verdicts(findings.values()).values()) == len(shown)
 
 
 def test_sections_verdicts_and_ids_choose_and_unknown_ones_are_refused() -> None:
@@ -142,25 +144,25 @@ def test_effort_by_group_by_hand() -> None:
 
 def test_items_implied_by_users_and_averages() -> None:
     """6K x 165.5 / 296.0 = 3355 items, not 34K."""
-    wrong = audit.setup.implied_items().query("~agrees")
+    wrong = paper.implied_items().query("~agrees")
     assert wrong[["dataset", "k", "printed"]].to_numpy().tolist() == [["ML-1M", 6, 34000]]
     assert wrong["low"].item() < 6000 * 165.5 / 296.0 < wrong["high"].item()
 
 
 def change_cell(monkeypatch: pytest.MonkeyPatch, name: str, key: object, old: str, new: str) -> None:
     """Replace a printed cell once, wherever in the entry it stands."""
-    source = dict(getattr(paper, name))
+    source = getattr(paper, name)
     entry = source[key]
     if isinstance(entry, str):
         assert old in entry
-        source[key] = entry.replace(old, new, 1)
+        changed = entry.replace(old, new, 1)
     elif isinstance(entry, dict):
         tier = next(tier for tier, text in entry.items() if old in text)
-        source[key] = entry | {tier: entry[tier].replace(old, new, 1)}
+        changed = entry | {tier: entry[tier].replace(old, new, 1)}
     else:
         at = next(n for n, text in enumerate(entry) if old in text)
-        source[key] = tuple(text.replace(old, new, 1) if n == at else text for n, text in enumerate(entry))
-    monkeypatch.setattr(paper, name, source)
+        changed = tuple(text.replace(old, new, 1) if n == at else text for n, text in enumerate(entry))
+    monkeypatch.setitem(source, key, changed)
 
 
 MUTATIONS = [
@@ -233,6 +235,13 @@ def test_rules_tell_all_from_most_from_the_mean() -> None:
     assert rules.most(*frame([1.0, -0.1]), "x").verdict == ON_AVERAGE
     assert rules.some(*frame([-1.0, 0.1]), "x").verdict == HOLDS
     assert rules.some(*frame([-1.0, -0.1]), "x").verdict == DOES_NOT_HOLD
+
+
+def test_an_effect_that_depends_on_k_alone_does_not_depend_on_the_model() -> None:
+    """Two models at k = 3, 6, 10; the first gains where the second loses, or both gain at two of three."""
+    differ, cells = frame([1.0, 0.1, 1.0, -1.0, -0.1, -1.0])
+    assert rules.depends_on_model(differ, cells, "x.").verdict == HOLDS
+    assert rules.depends_on_model(frame([1.0, 0.1, -1.0, 0.1, 1.0, -0.1])[0], cells, "x.").verdict == DOES_NOT_HOLD
 
 
 def test_exceptions_are_named_and_what_rounding_allows_is_counted() -> None:

@@ -19,7 +19,7 @@ def test_a_finding_shows_verdict_in_words_place_evidence_and_every_cell() -> Non
 
 
 def test_text_of_findings_is_escaped() -> None:
-    found = audit.Finding("a/b", "4.2", "here", "a < b & c", "holds", "x", "1 < 2.", ("Table 1: x = <1>",), 0.0)
+    found = audit.Finding("a/b", "4.2", "here", "a < b & c", "holds", "x", "1 < 2.", 0.0, ("Table 1: x = <1>",))
     html = page.findings_table([found])
     assert "a &lt; b &amp; c" in html and "= &lt;1&gt;" in html
 
@@ -49,8 +49,7 @@ def test_a_table_shows_every_printed_cell_and_as_many_notes_as_disagree(number: 
 
 def test_a_contradicting_change_is_marked(monkeypatch: pytest.MonkeyPatch) -> None:
     base, scratch = paper.TABLE_2["ML-1M", "DCNV2"]
-    wrong = paper.TABLE_2 | {("ML-1M", "DCNV2"): (base, scratch.replace("(0.18)", "(0.20)"))}
-    monkeypatch.setattr(paper, "TABLE_2", wrong)
+    monkeypatch.setitem(paper.TABLE_2, ("ML-1M", "DCNV2"), (base, scratch.replace("(0.18)", "(0.20)")))
     assert page.agreement().loc[2, "≠"] == 1
     assert "82.34 (0.20)<br>≠ 0.170" in page.paper_table(2).replace("&nbsp;", " ")
 
