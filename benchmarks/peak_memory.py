@@ -27,6 +27,7 @@ def main() -> None:
     options.add_argument("--models", nargs="+", default=list(PEER_SIZES), choices=list(PEER_SIZES))
     options.add_argument("--tiers", nargs="+", default=["base", "ts"], choices=["base", "ts"])
     given = options.parse_args()
+    torch.set_num_threads(given.threads)  # as the measuring processes do: the report names it
     context = multiprocessing.get_context("spawn")
     found = []
     for model in given.models:

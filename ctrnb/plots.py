@@ -21,6 +21,11 @@ def style() -> None:
     plt.rcParams.update({"figure.dpi": 110, "figure.figsize": (7, 4), "figure.constrained_layout.use": True})
 
 
+def reach(rows: pd.DataFrame, value: str, low: str, high: str) -> np.ndarray:
+    """Return how far the intervals of changes reach below and above them, in points of 0.01: matplotlib's error bars (2, n)."""
+    return 100 * np.abs(rows[[low, high]].to_numpy().T - rows[value].to_numpy())
+
+
 def change_by_model(summary: pd.DataFrame, title: str) -> Figure:
     """Draw the change in AUC to Base, in points (hundredths), of each model and tier with its interval."""
     shown = summary[summary["tier_name"] != "Base"].dropna(subset=["delta"])
@@ -30,7 +35,7 @@ def change_by_model(summary: pd.DataFrame, title: str) -> Figure:
     for offset, tier in zip(np.linspace(-0.24, 0.24, len(tiers)), tiers, strict=True):
         rows = shown[shown["tier_name"] == tier]
         y = np.array([models.index(name) for name in rows["model_name"]]) + offset
-        spread = 100 * np.abs(rows[["delta_low", "delta_high"]].to_numpy().T - rows["delta"].to_numpy())
+        spread = reach(rows, "delta", "delta_low", "delta_high")
         axis.errorbar(
             100 * rows["delta"], y, xerr=spread, fmt="o", capsize=3, label=tier, color=TIER_COLOURS[tier], ms=5
         )
@@ -213,7 +218,7 @@ def effects_by_group(table: pd.DataFrame, title: str) -> Figure:
     for offset, reference in zip(np.linspace(-0.14, 0.14, len(references)), references, strict=True):
         rows = table[table["reference"] == reference]
         name, marker = REFERENCE_STYLES[reference]
-        spread = 100 * np.abs(rows[["change_low", "change_high"]].to_numpy().T - rows["change"].to_numpy())
+        spread = reach(rows, "change", "change_low", "change_high")
         y = np.array([groups.index(group) for group in rows["group"]]) + offset
         axis.errorbar(
             100 * rows["change"], y, xerr=spread, fmt=marker, ms=6, capsize=3, color=TIER_COLOURS[name],
@@ -236,7 +241,7 @@ def effects_by_density(places: pd.DataFrame, density_percent: float, title: str)
     for (reference, unsure), rows in places.groupby(["reference", "open"]):
         name, marker = REFERENCE_STYLES[str(reference)]
         shift = 0.95 if reference == "base" else 1.05
-        spread = 100 * np.abs(rows[["low", "high"]].to_numpy().T - rows["change"].to_numpy())
+        spread = reach(rows, "change", "low", "high")
         x = shift * rows["density_percent"]
         axis.errorbar(
             x, 100 * rows["change"], yerr=spread, fmt=marker, ms=6, capsize=3, color=TIER_COLOURS[name],
@@ -264,7 +269,7 @@ def dose_response(
     colours = sns.color_palette("colorblind", max(len(values), 1))
     for value, marker, colour in zip(values, "osD^vP*X", colours, strict=False):
         rows = effects if value is None else effects[effects[hue] == value]
-        spread = 100 * np.abs(rows[["low", "high"]].to_numpy().T - rows["change"].to_numpy())
+        spread = reach(rows, "change", "low", "high")
         axis.errorbar(
             rows[dose], 100 * rows["change"], yerr=spread, fmt=marker, ms=6, capsize=3, color=colour,
             label=None if value is None else f"{hue} {value:g}",
@@ -297,7 +302,7 @@ def changes_by_tier(table: pd.DataFrame, column: str, label: str) -> Figure:
     for axis, model in zip(axes[:, 0], models, strict=True):
         for offset, (tier, (name, marker)) in zip((-0.22, 0, 0.22), styles.items(), strict=True):
             rows = shown[(shown["model_name"] == model) & (shown["tier"] == tier)]
-            spread = 100 * np.abs(rows[[f"{column}_low", f"{column}_high"]].to_numpy().T - rows[column].to_numpy())
+            spread = reach(rows, column, f"{column}_low", f"{column}_high")
             y = np.array([names.index(group) for group in rows["group"]]) + offset
             axis.errorbar(
                 100 * rows[column], y, xerr=spread, fmt=marker, ms=5, capsize=2.5, color=TIER_COLOURS[name], label=name
@@ -380,7 +385,7 @@ def by_penalty(levels: pd.DataFrame, gains: pd.DataFrame, title: str) -> Figure:
     )  # fmt: skip
     above.set(xscale="log", ylabel="test AUC", title=title)
     above.legend(title="tier")
-    spread = 100 * np.abs(gains[["low", "high"]].to_numpy().T - gains["change"].to_numpy())
+    spread = reach(gains, "change", "low", "high")
     below.errorbar(gains["penalty"], 100 * gains["change"], yerr=spread, fmt="o-", capsize=3, color=TIER_COLOURS["FT"])
     below.axhline(0, color="0.3", lw=1)
     below.set(

@@ -9,7 +9,6 @@ under ``book/studies/tuning``.
 
 import json
 from collections.abc import Iterator, Sequence
-from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -117,19 +116,20 @@ def readable_penalties(name: str, folder: Path | None = None) -> pd.DataFrame:
 
 
 def compared(name: str, folder: Path | None = None) -> Iterator[tuple[str, float, pd.DataFrame]]:
-    """Yield model, the largest penalty tried for Base, and changes of AUC, for the narrow search of a study and the wide one.
+    """Yield model, the largest penalty tried for Base, and changes of AUC, for the narrow search of a study, then the wide one.
 
     Only models that the wide search gave larger penalties than the narrow one have both.
     """
     root = results_folder(folder)
-    tables = [measured_changes(name, place) for place in (root / NARROW, root)]
+    before, after = (measured_changes(name, place) for place in (root / NARROW, root))
+    if before is None or after is None:
+        return
     bases = [penalties(name, place).query("tier == 'base'") for place in (root / NARROW, root)]
     narrow, wide = ({row.model_name: max(row.tried) for row in base.itertuples() if row.tried} for base in bases)
-    for model in wide:
-        if model in narrow and wide[model] > narrow[model]:
-            for largest, changes in zip((narrow[model], wide[model]), tables, strict=True):
-                if changes is not None:
-                    yield model, largest, changes[(changes["model_name"] == model) & (changes["metric"] == "auc")]
+    models = [model for model in wide if model in narrow and wide[model] > narrow[model]]
+    for largest, changes in ((narrow, before), (wide, after)):
+        for model in models:
+            yield model, largest[model], changes[(changes["model_name"] == model) & (changes["metric"] == "auc")]
 
 
 def search_table(name: str, folder: Path | None = None) -> pd.DataFrame:
@@ -144,7 +144,9 @@ def search_table(name: str, folder: Path | None = None) -> pd.DataFrame:
             shown = with_interval(change["change"], change["low"], change["high"], scale=100)
             row[f"FT to {TIER_NAMES[reference]}, points"] = shown
         rows.append(row)
-    return pd.DataFrame(rows).set_index(["model", "penalty searched to"]) if rows else pd.DataFrame()
+    if not rows:
+        return pd.DataFrame()
+    return pd.DataFrame(rows).sort_values("model", kind="stable").set_index(["model", "penalty searched to"])
 
 
 def sources_of_search(name: str, folder: Path | None = None) -> tuple[str, str]:
@@ -160,16 +162,17 @@ def sources_of_search(name: str, folder: Path | None = None) -> tuple[str, str]:
 def statement(name: str, folder: Path | None = None) -> str:
     """Return FT's gain over the control with the narrower search and with the wider, in a sentence; empty where nothing was
     searched twice."""
-    found: dict[str, list[pd.Series]] = {"narrow": [], "wide": []}
-    ends: dict[str, dict[str, None]] = {"narrow": {}, "wide": {}}
-    models: dict[str, None] = {}
-    for place, (model, largest, changes) in zip(cycle(found), compared(name, folder), strict=False):
-        gain = changes[(changes["tier"] == "ft") & (changes["reference"] == "control")]
-        found[place].append(100 * gain.iloc[0][CHANGE].astype(float))
-        ends[place][f"{largest:g}"] = models[model] = None
-    if not models:
+    rows = []
+    for model, largest, changes in compared(name, folder):
+        gain = changes[(changes["tier"] == "ft") & (changes["reference"] == "control")].iloc[0]
+        rows.append({"model": model, "largest": f"{largest:g}"} | dict(100 * gain[CHANGE].astype(float)))
+    if not rows:
         return ""
-    narrow, wide = (f"{averaged(pd.DataFrame(found[at]))} with penalties up to {' or '.join(ends[at])}" for at in found)
+    models = list(dict.fromkeys(row["model"] for row in rows))
+    narrow, wide = (
+        f"{averaged(part)} with penalties up to {' or '.join(part['largest'].unique())}"
+        for part in (pd.DataFrame(rows[: len(models)]), pd.DataFrame(rows[len(models) :]))
+    )
     other = " and ".join(other_than_penalty(name, folder))
     besides = f"; the two searches also differ in {other}" if other else ""
     return f"For {' and '.join(models)} FT's gain over the control is {narrow} and {wide}{besides}."
