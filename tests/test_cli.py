@@ -91,8 +91,9 @@ def test_bad_requests_end_in_one_line_and_exit_2(tmp_path: Path, arguments: list
 
 def test_the_real_command_starts_and_imports_no_book_packages() -> None:
     code = (
-        "import sys, ctrnb.cli, ctrnb.training, ctrnb.data, ctrnb.evaluation; "
-        "print([m for m in ('papermill', 'jupytext', 'seaborn', 'sympy', 'torch_geometric', 'sklearn', 'pooch') if m in sys.modules])"
+        "import sys, ctrnb.cli, ctrnb.training, ctrnb.data, ctrnb.evaluation, ctrnb.study.command, ctrnb.advise.page; "
+        "print([m for m in ('papermill', 'jupytext', 'matplotlib', 'seaborn', 'sympy', 'z3', 'torch_geometric', 'sklearn', 'pooch') "
+        "if m in sys.modules])"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
