@@ -10,8 +10,12 @@ from ctrnb.study.results import CELL, ledgers, measured
 
 
 def provenance(rows: pd.DataFrame) -> str:
-    """Return a caption's account of rows: dataset, k, seeds, device, precision, versions and date."""
-    seeds = rows["seed"].nunique()
+    """Return a caption's account of rows: dataset, k, seeds, device, precision, versions and date.
+
+    Args:
+        rows: of a ledger, or others with their number of ``seeds``.
+    """
+    seeds = rows["seed"].nunique() if "seed" in rows else int(rows["seeds"].max())
     splits = rows["split_seed"].nunique() if "split_seed" in rows else 1
     parts = [
         f"dataset {', '.join(map(str, rows['dataset'].unique()))}",
@@ -55,5 +59,9 @@ def by_place(
     keys, ledger = ["dataset", "k", "drop_middle"], measured(name, folder)
     for place in () if ledger is None else kept[0][keys].drop_duplicates().itertuples(index=False):
         rows, *parts = (table[(table[keys] == place).all(axis=1)] for table in (ledger, *kept))
-        removed = ", middle ratings removed" if place.drop_middle else ""
-        yield f"{place.dataset}, {place.k}-core{removed}", provenance(rows), parts
+        yield titled(*place), provenance(rows), parts
+
+
+def titled(dataset: str, k: int, drop_middle: bool) -> str:
+    """Return how a curated dataset is called in titles."""
+    return f"{dataset}, {k}-core{', middle ratings removed' if drop_middle else ''}"

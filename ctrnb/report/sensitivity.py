@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,12 +12,12 @@ from ctrnb.analysis.sensitivity import PARTS, elasticities, node_sensitivities, 
 from ctrnb.data import Encoded
 from ctrnb.models import DISPLAY
 from ctrnb.report.parameters import as_list
-from ctrnb.report.provenance import by_place
+from ctrnb.report.provenance import provenance, titled
 from ctrnb.report.words import MARKS, with_interval
 from ctrnb.study.changes import LEVEL, Runs
 from ctrnb.study.finished import Finished
-from ctrnb.study.ledger import TIER_NAMES
-from ctrnb.study.results import results_folder
+from ctrnb.study.ledger import TIER_NAMES, flat_row
+from ctrnb.study.results import CELL, results_folder
 
 PART_NAMES = {
     "total": "whole gradient",
@@ -40,12 +41,21 @@ def measured_nodes(runs: Mapping[str, Runs], encoded: Encoded, *, pairs: int, se
 
 
 def of_cells(cells: Iterable[Finished], *, pairs: int) -> pd.DataFrame:
-    """Return the elasticities of a study's cells in both degrees, with columns of ``place``."""
+    """Return the elasticities of a study's cells in both degrees, with columns of ``place``, and where the runs come from."""
     tables = []
     for cell in cells:
         nodes = measured_nodes({cell.model: cell.runs}, cell.encoded, pairs=pairs)
-        tables += [elasticities_by_tier(nodes, by=by).assign(**cell.place) for by in DEGREES]
+        origin = origin_of(cell.runs)
+        tables += [elasticities_by_tier(nodes, by=by).assign(**cell.place, **origin) for by in DEGREES]
     return pd.concat(tables, ignore_index=True)
+
+
+def origin_of(runs: Runs) -> dict[str, Any]:
+    """Return where runs come from: seeds (how many), device, precision, torch and date, as :func:`provenance` reads them."""
+    rows = pd.DataFrame([flat_row(run) for run in runs.values()])
+    dates = [run.origin["date"] for run in runs.values()]
+    told = {name: "; ".join(rows[name].unique()) for name in ("device", "precision", "torch")}
+    return {"seeds": rows["seed"].nunique()} | told | {"date": max(dates)}
 
 
 def measured_parts(names: Iterable[str], folder: Path | None = None) -> Iterator[tuple[str, str, pd.DataFrame]]:
@@ -56,9 +66,9 @@ def measured_parts(names: Iterable[str], folder: Path | None = None) -> Iterator
     """
     for name in as_list(names, "results"):
         path = results_folder(folder) / "sensitivity" / f"{name}.csv"
-        if path.is_file():
-            for title, source, (found,) in by_place(name, [pd.read_csv(path)], folder):
-                yield title, source, found
+        table = pd.read_csv(path) if path.is_file() else pd.DataFrame(columns=CELL)
+        for place, rows in table.groupby(CELL[:-1], sort=False):
+            yield titled(*place), provenance(rows), rows
 
 
 def elasticities_by_tier(nodes: pd.DataFrame, by: str = "degree", repeats: int = 200) -> pd.DataFrame:
