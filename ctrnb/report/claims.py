@@ -10,7 +10,7 @@ this power: ``detectable_percent`` says which change would have been found with 
 many cells the printed change is one that our interval holds.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -115,8 +115,8 @@ def cell_verdict(row: Any, level: float, side: float | None = None) -> str:
     )  # fmt: skip
 
 
-def claims(changes: pd.DataFrame) -> pd.DataFrame:
-    """Return one row a claim and dataset that was measured.
+def claims(changes: pd.DataFrame, tables: Collection[int]) -> pd.DataFrame:
+    """Return one row a claim on one of the paper's tables and dataset that was measured.
 
     Columns: key, claim, source, dataset, ours, seeds (a number, or "1 to 5" where cells differ), cells, named (which they
     are), printed (how many cells the paper has), against (in how many of the measured ones its printed change is on the
@@ -124,7 +124,7 @@ def claims(changes: pd.DataFrame) -> pd.DataFrame:
     of the change), detectable_percent (median), verdict.
     """
     rows = []
-    for claim in CLAIMS:
+    for claim in (claim for claim in CLAIMS if claim.table in tables):
         printed = printed_cells(claim)["paper_dataset"].value_counts()
         for (dataset, theirs), cells in cells_of(claim, changes).groupby(["dataset", "paper_dataset"], sort=False):
             head = {
@@ -135,7 +135,8 @@ def claims(changes: pd.DataFrame) -> pd.DataFrame:
                 "ours": claim.ours,
             }
             rows.append(head | {"printed": int(printed[theirs])} | summary(cells, claim.side))
-    for dataset, cells in supervision_pairs(changes).groupby("dataset", sort=False):
+    pairs = supervision_pairs(changes) if 8 in tables else pd.DataFrame({"dataset": []})
+    for dataset, cells in pairs.groupby("dataset", sort=False):
         head = {
             "key": "removal",
             "claim": REMOVAL,

@@ -59,10 +59,11 @@ def measured_changes(name: str, folder: Path | None = None) -> pd.DataFrame | No
     return pd.read_csv(path).fillna({"reference": "", "verdict": ""}) if path.is_file() else None
 
 
-def all_changes(folder: Path | None = None, rerun: pd.DataFrame | None = None) -> pd.DataFrame:
+def all_changes(folder: Path | None = None, rerun: pd.DataFrame | None = None, prefer: str = "") -> pd.DataFrame:
     """Return the changes of every measured ledger, with its name as ``ledger``; a cell measured twice is taken once.
 
-    ``rerun``, changes measured just now, wins; then the ledger with more seeds, then the first by name.
+    ``rerun``, changes measured just now, wins; then the ledger ``prefer``, whose cells belong together; then the ledger with
+    more seeds, then the first by name.
     """
     kept = ((name, measured_changes(name, folder)) for name in ledgers(folder))
     tables = [changes.assign(ledger=name, fresh=False) for name, changes in kept if changes is not None]
@@ -70,7 +71,7 @@ def all_changes(folder: Path | None = None, rerun: pd.DataFrame | None = None) -
     if not tables:
         return pd.DataFrame(columns=EMPTY)
     keys = [*CELL, "tier", "reference", "metric"]
-    table = pd.concat(tables, ignore_index=True).sort_values(
-        ["fresh", "seeds", "ledger"], ascending=[False, False, True], kind="stable"
-    )
-    return table.drop_duplicates(keys).drop(columns="fresh").sort_index(ignore_index=True)
+    table = pd.concat(tables, ignore_index=True).assign(preferred=lambda frame: frame["ledger"] == prefer)
+    order = ["fresh", "preferred", "seeds", "ledger"]
+    table = table.sort_values(order, ascending=[False, False, False, True], kind="stable")
+    return table.drop_duplicates(keys).drop(columns=["fresh", "preferred"]).sort_index(ignore_index=True)

@@ -24,6 +24,7 @@ from ctrnb.study.changes import NORMAL, detectable
 from ctrnb.study.results import all_changes
 
 SE = 0.02  # percent
+TABLES = (2, 3, 5, 6, 8)
 
 
 def test_a_cell_that_reproduces_a_claim_does_not_fail_it_for_being_one_of_many() -> None:
@@ -151,7 +152,7 @@ def test_only_tables_of_tiers_stand_beside() -> None:
 
 def test_a_claim_needs_every_cell_and_falls_by_one() -> None:
     def verdict(changes: pd.DataFrame) -> str:
-        table = claims(changes)
+        table = claims(changes, TABLES)
         return table.set_index("claim").loc[CLAIMS[2].text, "verdict"]
 
     changes = measured_like(3)
@@ -162,19 +163,19 @@ def test_a_claim_needs_every_cell_and_falls_by_one() -> None:
     assert verdict(changes) == UNDECIDED  # on neither side
     changes.loc[one, ["change", "change_percent", "low", "high"]] = -0.002, -0.2, -0.0024, -0.0016
     assert verdict(changes) == NOT_REPRODUCED
-    assert claims(changes).set_index("claim").loc[CLAIMS[2].text, "inside"] == 8
+    assert claims(changes, TABLES).set_index("claim").loc[CLAIMS[2].text, "inside"] == 8
     changes.loc[one, "se"] = 1.0
     assert verdict(changes) == UNDECIDED  # a wide interval leaves nothing out
 
 
 def test_a_gain_that_the_control_has_too_is_not_said_to_hold_against_it() -> None:
-    table = claims(measured_like(3)).set_index("claim")
+    table = claims(measured_like(3), TABLES).set_index("claim")
     claim = next(each for each in CLAIMS if (each.tier, each.reference) == ("ft", "control"))
     assert claim.ours and table.loc[claim.text, "verdict"] == UNDECIDED and table.loc[claim.text, "cells"] == 9
     shown = words.readable(table.reset_index(), table.reset_index()).loc[claim.text].iloc[0]
     assert shown["paper Δ%"] == "–" and shown["verdict"] == UNDECIDED
     lost = measured_like(3).assign(change_percent=lambda frame: frame["change_percent"] - 5)
-    table = claims(lost)
+    table = claims(lost, TABLES)
     assert table.loc[table["key"] == claim.key, "verdict"].item() == NOT_REPRODUCED
     assert words.readable(table, table).loc[claim.text, "verdict"].item() == "does not hold"
 
@@ -186,35 +187,35 @@ def test_supervision_pairs_compare_levels_of_like_density() -> None:
     assert pairs["change_percent"].to_numpy() == pytest.approx(pairs["expected_percent"].to_numpy())
     assert pairs["se_percent"].iloc[0] == pytest.approx(100 * np.sqrt(2) * 1e-4 / pairs["kept"].iloc[0])
     assert (pairs["reproduction"] == REPRODUCED).all()
-    assert claims(changes).set_index("claim").loc[REMOVAL, "verdict"] == REPRODUCED
+    assert claims(changes, TABLES).set_index("claim").loc[REMOVAL, "verdict"] == REPRODUCED
     assert supervision_pairs(measured_like(2)).empty
 
 
 def test_verdicts_in_words(tmp_path: Path) -> None:
-    table = claims(pd.concat([measured_like(3), measured_like(3, dataset="yelp-small").assign(seeds=1)]))
+    table = claims(pd.concat([measured_like(3), measured_like(3, dataset="yelp-small").assign(seeds=1)]), TABLES)
     assert words.said(table, "ft-dense") == "reproduced (ml-1m, 5 seeds)"
     part = measured_like(3).query("model != 'dcnv2'")
-    assert words.said(claims(part), "ft-dense") == "reproduced (ml-1m, 5 seeds, 6 of the paper's 9 cells)"
+    assert words.said(claims(part, TABLES), "ft-dense") == "reproduced (ml-1m, 5 seeds, 6 of the paper's 9 cells)"
     part = measured_like(8).query("model != 'dcnv2'")
-    one = claims(measured_like(3).query("k == 6 and model == 'dcnv2'"))
+    one = claims(measured_like(3).query("k == 6 and model == 'dcnv2'"), TABLES)
     assert words.said(one, "ft-dense") == "reproduced (ml-1m, 5 seeds, only dcnv2 at k = 6 of the paper's 9 cells)"
-    pair = claims(measured_like(8).query("model == 'dcnv2' and k in (1, 19)"))
+    pair = claims(measured_like(8).query("model == 'dcnv2' and k in (1, 19)"), TABLES)
     assert words.said(pair, "removal") == (
         "reproduced (ml-1m, 5 seeds, only dcnv2 at k = 1 (Base) and dcnv2 at k = 1 (TS) of the paper's 16 cells)"
     )
-    nothing = claims(all_changes(tmp_path))
+    nothing = claims(all_changes(tmp_path), TABLES)
     assert (
         nothing.empty and words.readable(nothing, nothing).empty and words.said(nothing, "ft-dense") == "not measured"
     )
     assert used([2, 8], all_changes(tmp_path)).empty and not list(by_dataset(2, all_changes(tmp_path)))
-    assert words.said(claims(part), "removal") == "reproduced (ml-1m, 5 seeds, 12 of the paper's 16 cells)"
+    assert words.said(claims(part, TABLES), "removal") == "reproduced (ml-1m, 5 seeds, 12 of the paper's 16 cells)"
     mixed = measured_like(3)
     mixed.loc[mixed["model"] == "dcnv2", "seeds"] = 1
-    assert words.said(claims(mixed), "ft-dense") == "reproduced (ml-1m, 1 to 5 seeds)"
-    assert words.said(claims(mixed.assign(seeds=1)), "ft-dense") == "reproduced (ml-1m, 1 seed)"
+    assert words.said(claims(mixed, TABLES), "ft-dense") == "reproduced (ml-1m, 1 to 5 seeds)"
+    assert words.said(claims(mixed.assign(seeds=1), TABLES), "ft-dense") == "reproduced (ml-1m, 1 seed)"
     assert (
         words.said(table, "removal") == "not measured"
-        and words.said(claims(pd.DataFrame(columns=table.columns.union(measured_like(3).columns))), "x")
+        and words.said(claims(pd.DataFrame(columns=table.columns.union(measured_like(3).columns)), TABLES), "x")
         == "not measured"
     )
     assert len(words.readable(table, table.iloc[1:])) == len(table)

@@ -60,6 +60,7 @@ def test_a_cell_measured_twice_is_taken_from_the_ledger_with_more_seeds(folder: 
         changes.assign(seeds=seeds).to_csv(tmp_path / f"{name}-changes.csv", index=False)
     both = ms.all_changes(tmp_path)
     assert set(both["ledger"]) == {"b"} and len(both) == len(changes)
+    assert set(ms.all_changes(tmp_path, prefer="a")["ledger"]) == {"a"}
     assert set(ms.all_changes(tmp_path, rerun=changes.assign(seeds=1))["ledger"]) == {"this run"}
     assert ms.all_changes(tmp_path / "nowhere").empty
 
