@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ctrnb.models.checks import require_positive, require_probability, require_widths
+from ctrnb.models.checks import require_not_negative, require_positive, require_probability, require_widths
 from ctrnb.models.layers import Readout, linear, mlp
 
 
@@ -22,9 +22,9 @@ class DCNv2Config:
 
     def __post_init__(self) -> None:
         require_positive("DCNv2Config", cross_layers=self.cross_layers, experts=self.experts)
+        require_not_negative("DCNv2Config", low_rank=self.low_rank)
         require_widths("DCNv2Config", hidden=self.hidden)
         require_probability("DCNv2Config", dropout=self.dropout)
-        require_positive("DCNv2Config", low_rank=self.low_rank + 1)
 
 
 class CrossMixture(nn.Module):
