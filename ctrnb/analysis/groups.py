@@ -15,6 +15,7 @@ import pandas as pd
 from ctrnb.data import Encoded
 from ctrnb.errors import ConfigError
 from ctrnb.evaluation.groups import GROUPS, activity_groups
+from ctrnb.evaluation.mci import mci_or_nan
 from ctrnb.evaluation.per_user import weighted_user_auc
 from ctrnb.evaluation.resample import user_draws, weighted_auc
 from ctrnb.study.changes import LEVEL, Draws, Estimate, Runs, over_users_and_seeds, verdict
@@ -115,13 +116,6 @@ def estimate(values: np.ndarray, resampled: np.ndarray) -> Estimate:
     return over_users_and_seeds(values, float(moved.std(ddof=1)) if len(moved) > 1 else np.nan)
 
 
-def marginal_cost(base: np.ndarray, value: np.ndarray) -> np.ndarray:
-    """Return MCI (Equation 10) of AUC arrays; NaN where it is undefined, as it may be in a draw of few users."""
-    inside = (base > 0) & (base < 1) & (value > 0) & (value < 1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(inside, np.log1p(-base) - np.log1p(-value), np.nan)
-
-
 def relative_change(base: np.ndarray, value: np.ndarray) -> np.ndarray:
     """Return the change in percent of the base; NaN where that is 0."""
     return 100 * np.divide(value - base, base, out=np.full(np.shape(base), np.nan), where=base > 0)
@@ -130,7 +124,7 @@ def relative_change(base: np.ndarray, value: np.ndarray) -> np.ndarray:
 STATISTICS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "change": lambda base, value: value - base,
     "change_percent": relative_change,
-    "mci": marginal_cost,
+    "mci": mci_or_nan,
 }
 
 
