@@ -167,25 +167,10 @@ def test_a_malformed_yelp_line_is_named(tmp_path: Path, text: str, message: str)
         load("yelp2022", data_dir=tmp_path)
 
 
-TOML = """
-name = "shop"
-positive = 3
-middle = [2]
-[ratings]
-path = "ratings.csv"
-user = "who"
-item = "what"
-rating = "stars"
-timestamp = "when"
-[items]
-path = "items.csv"
-id = "what"
-categorical = ["city"]
-tags = ["kinds"]
-numeric = ["price"]
-"""
+SHOP = Path(__file__).with_name("shop")
+TOML = 'name = "shop"\npositive = 3\nmiddle = [2]\n' + (SHOP / "shop.toml").read_text()
+ITEMS = (SHOP / "items.csv").read_text()
 RATINGS = "who,what,stars,when\na,x,3,5\na,x,1,4\nb,y,2,1\n"
-ITEMS = "what,city,kinds,price\nx,Rome,new|old,1.5\ny,,,\n"
 
 
 def shop(folder: Path, **files: str) -> Path:
