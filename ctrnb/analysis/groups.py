@@ -84,7 +84,7 @@ def draws_by_group(runs: Runs, encoded: Encoded, grouping: Grouping, *, repeats:
     parts |= {name: grouping.code[user] == number for number, name in enumerate(grouping.labels)}
     metrics: dict[tuple[str, str, int], Callable[[np.ndarray], float]] = {}
     for (tier, number), run in runs.items():
-        score = run.predictions()
+        score = run.probabilities
         for name, rows in parts.items():
             if label[rows].any() and not label[rows].all():
                 part = label[rows], score[rows], user[rows]

@@ -93,7 +93,7 @@ def compare_tiers(
                 for name, reference in (("delta", "base"), ("gain", "control")):
                     if tier not in ("base", reference) and reference in results:
                         change = bootstrap_users(
-                            label, result.predictions(), results[reference].predictions(), user,
+                            label, result.probabilities, results[reference].probabilities, user,
                             seed=seed, repeats=repeats,
                         )  # fmt: skip
                         row |= {name: change.estimate, f"{name}_low": change.low, f"{name}_high": change.high}

@@ -131,7 +131,7 @@ def resample(runs: Runs, encoded: Sequence[Encoded], *, repeats: int, seed: int 
     metrics = {
         (metric, tier, number): function
         for (tier, number), run in runs.items()
-        for metric, function in weighted(encoded[number], run.predictions(), users).items()
+        for metric, function in weighted(encoded[number], run.probabilities, users).items()
     }
     everyone = np.ones(users, np.int64)
     draws = user_draws(list(metrics.values()), users, seed=seed, repeats=repeats)
@@ -235,5 +235,5 @@ def with_holm(table: pd.DataFrame) -> pd.DataFrame:
 def delong_p(encoded: Encoded, run: RunResult, reference: RunResult) -> float:
     """Return DeLong's two-sided p-value for one run's AUC against another's on the same test interactions."""
     label = encoded.label[encoded.rows("test")]
-    p_value = delong(label, run.predictions(), reference.predictions()).p_value
+    p_value = delong(label, run.probabilities, reference.probabilities).p_value
     return np.nan if p_value is None else p_value

@@ -59,10 +59,6 @@ class RunResult:
     probabilities: np.ndarray
     origin: dict[str, str] = field(default_factory=dict)
 
-    def predictions(self) -> np.ndarray:
-        """Return the test probabilities, float32 (test interactions,)."""
-        return self.probabilities
-
 
 class RunStore:
     """Runs by ``run_id`` in a folder; without a folder, in memory for the life of the store.

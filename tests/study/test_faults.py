@@ -95,7 +95,7 @@ def test_a_training_killed_in_any_stage_keeps_what_had_finished(tmp_path: Path) 
         kept = {run_id: (runs / run_id / "run.json").stat().st_mtime_ns for run_id in whole(runs)}
         assert len(kept) == finished
         again = train_ft(runs, None)
-        assert again.row["auc"] == expected.row["auc"] and np.array_equal(again.predictions(), expected.predictions())
+        assert again.row["auc"] == expected.row["auc"] and np.array_equal(again.probabilities, expected.probabilities)
         assert all((runs / run_id / "run.json").stat().st_mtime_ns == at for run_id, at in kept.items())
 
 
@@ -144,7 +144,7 @@ def test_a_file_of_a_run_cut_at_any_4_kib_is_never_read(tmp_path: Path, name: st
         with pytest.warns(UserWarning, match="abc is damaged and is trained again"):
             assert store.find("abc") is None
     store.save(result)
-    assert np.array_equal(store.find("abc").predictions(), result.predictions())
+    assert np.array_equal(store.find("abc").probabilities, result.probabilities)
 
 
 # Two sweeps on one ledger

@@ -56,7 +56,7 @@ def test_runs_trained_together_equal_runs_trained_alone(small, tier: str) -> Non
         alone = train(small, "dcnv2", tier, seed=seed, **options)
         assert result.row["run_id"] == alone.row["run_id"] or tier == "control"
         assert result.row["epochs"] == alone.row["epochs"] and result.row["stacked"] == 2
-        assert np.allclose(result.predictions(), alone.predictions(), atol=2e-3)
+        assert np.allclose(result.probabilities, alone.probabilities, atol=2e-3)
 
 
 def test_runs_of_other_rates_and_penalties_trained_together_equal_runs_trained_alone(small) -> None:
@@ -67,8 +67,8 @@ def test_runs_of_other_rates_and_penalties_trained_together_equal_runs_trained_a
     for overrides, result in zip(own, together, strict=True):
         alone = train(small, "dcnv2", "ft", seed=1, overrides=overrides, base_overrides=FAST)
         assert result.row["run_id"] == alone.row["run_id"]
-        assert np.allclose(result.predictions(), alone.predictions(), atol=2e-3)
-    assert not np.allclose(together[0].predictions(), together[1].predictions(), atol=1e-2)
+        assert np.allclose(result.probabilities, alone.probabilities, atol=2e-3)
+    assert not np.allclose(together[0].probabilities, together[1].probabilities, atol=1e-2)
 
 
 def test_runs_of_other_shapes_are_not_trained_together(small) -> None:
