@@ -26,7 +26,6 @@ from ctrnb.study.sweep import Sweep
 from ctrnb.training import RunResult
 
 TIER_NAMES = {"base": "Base", "control": "Control", "ft": "FT", "ts": "TS"}
-VARYING = ("seconds_per_epoch", "train_samples_per_second", "peak_memory_mb", "date", "command")  # from run to run
 GAINS = (("delta", "base"), ("gain", "control"))
 SUFFIXES = (".csv", ".parquet")
 
@@ -205,8 +204,3 @@ def check_suffix(path: Path) -> None:
     """Raise ConfigError unless a table can be written under this name."""
     if path.suffix not in SUFFIXES:
         raise ConfigError(f"{path}: a ledger is written as {' or '.join(SUFFIXES)}.")
-
-
-def deterministic(ledger: pd.DataFrame) -> pd.DataFrame:
-    """Return a ledger without the columns that differ from run to run: timings, date and command."""
-    return ledger.drop(columns=[name for name in VARYING if name in ledger])
