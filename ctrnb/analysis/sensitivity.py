@@ -21,15 +21,14 @@ from scipy import stats
 
 from ctrnb.analysis.groups import estimate
 from ctrnb.data import Encoded, training_graph
-from ctrnb.encoders import CTRNetwork
-from ctrnb.encoders.lightgcn import LightGCNEncoder
+from ctrnb.encoders import LightGCNEncoder
 from ctrnb.errors import ConfigError, MetricError
 from ctrnb.models import model_config
 from ctrnb.settings import build
 from ctrnb.theory import lightgcn, operators
 from ctrnb.training import RunResult
 from ctrnb.training.config import EncoderConfig, Specification, TrainingConfig
-from ctrnb.training.tiers import build_network
+from ctrnb.training.network import CTRNetwork, build_network
 
 SIDES = ("user", "item")
 PARTS = ("total", "through", "head", "constant")

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from ctrnb.data.encode import Encoded
-from ctrnb.encoders import CTRNetwork
 from ctrnb.errors import DivergenceError
 from ctrnb.evaluation.metrics import auc_on_device, logloss_on_device
 from ctrnb.training.config import TrainingConfig
+from ctrnb.training.network import CTRNetwork
 
 Progress = Callable[[int, float, float | None], None]  # epoch from 1, fraction of it done, best AUC so far
 EVALUATION_BATCH = 16_384  # interactions; results do not depend on it

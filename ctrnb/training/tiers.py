@@ -26,13 +26,9 @@ import torch
 
 import ctrnb
 from ctrnb.data.encode import Encoded
-from ctrnb.data.graph import training_graph
-from ctrnb.encoders import CTRNetwork, LightGCNEncoder, TableEncoder
 from ctrnb.errors import ConfigError, DivergenceError, RunError
 from ctrnb.evaluation.groups import activity_groups, evaluate
-from ctrnb.models import make_model
 from ctrnb.training.config import (
-    EncoderConfig,
     Specification,
     TrainingConfig,
     automatic_batch_size,
@@ -41,6 +37,7 @@ from ctrnb.training.config import (
 )
 from ctrnb.training.device import device_name, peak_memory_mb, pick_device, pick_precision
 from ctrnb.training.loop import Batches, Fit, Progress, Trainer, fit, predict
+from ctrnb.training.network import CTRNetwork, build_network
 from ctrnb.training.stack import FREE, Stack, fit_stack
 from ctrnb.training.store import RunResult, RunStore
 
@@ -267,22 +264,6 @@ def start_network(encoded: Encoded, job: Job) -> CTRNetwork:
 def shared_with_base(key: str) -> bool:
     """Return whether an override of ft or control also shapes the Base weights that they start from."""
     return key.startswith("model.") or key == "encoder.dim"
-
-
-def build_network(encoded: Encoded, specification: Specification) -> CTRNetwork:
-    """Return the freshly initialised network of a specification (random state: torch's global generator)."""
-    config: EncoderConfig = specification.encoder
-    if specification.tier in ("ft", "ts"):
-        graph = training_graph(encoded, config.edges)
-        ids: TableEncoder = LightGCNEncoder(
-            graph, config.dim, layers=config.layers, readout=config.readout, init_std=config.init_std
-        )
-    else:
-        sides = encoded.user_side, encoded.item_side
-        ids = TableEncoder(sides[0].num_ids, sides[1].num_ids, config.dim, init_std=config.init_std)
-    num_fields = 2 + len(encoded.user_side.names) + len(encoded.item_side.names)
-    model = make_model(specification.model, num_fields, config.dim, specification.model_config)
-    return CTRNetwork(encoded, ids, model, dim=config.dim, init_std=config.init_std)
 
 
 def describe(

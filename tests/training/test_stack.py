@@ -7,8 +7,8 @@ from ctrnb.models import MODELS
 from ctrnb.training import RunStore, train, train_many
 from ctrnb.training.config import Specification, settings
 from ctrnb.training.loop import Trainer
+from ctrnb.training.network import build_network
 from ctrnb.training.stack import Stack
-from ctrnb.training.tiers import build_network
 
 FAST = {"training.epochs": 2, "training.batch_size": 256, "training.precision": "fp32"}
 

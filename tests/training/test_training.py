@@ -16,7 +16,8 @@ from ctrnb.training import TIERS, RunResult, RunStore, train
 from ctrnb.training.config import Specification, automatic_batch_size, settings
 from ctrnb.training.device import pick_device
 from ctrnb.training.loop import Batches, Trainer, predict
-from ctrnb.training.tiers import build_network, train_many
+from ctrnb.training.network import build_network
+from ctrnb.training.tiers import train_many
 
 MEASURED = ("seconds_per_epoch", "train_samples_per_second", "peak_memory_mb")
 FAST = {"training.epochs": 2, "training.batch_size": 256, "training.precision": "fp32"}
