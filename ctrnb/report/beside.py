@@ -19,7 +19,7 @@ from ctrnb import paper
 from ctrnb.errors import ParameterError
 from ctrnb.plots import NO_BREAK, VERDICT_MARKS, with_interval
 from ctrnb.study.changes import LEVEL
-from ctrnb.study.ledger import TIER_NAMES
+from ctrnb.training.config import TIER_NAMES
 
 PAPER_NAMES = {"ml-1m": "ML-1M", "yelp2022": "Yelp2022", "yelp-small": "Yelp2022"}
 SAMPLES = ("yelp-small",)  # of the paper's dataset

@@ -14,7 +14,7 @@ import pandas as pd
 from ctrnb.plots import with_interval
 from ctrnb.report.beside import CELL, NOT_REPRODUCED, REPRODUCED, UNDECIDED, comparable, paper_cells, reproduction
 from ctrnb.study.changes import LEVEL, combined
-from ctrnb.study.ledger import TIER_NAMES
+from ctrnb.training.config import TIER_NAMES
 
 DENSE, SPARSE = "ML-1M", "Yelp2022"
 GAIN = 1.0  # stands for a gain of any size where only its side is judged

@@ -37,8 +37,9 @@ from ctrnb.report.parameters import as_list
 from ctrnb.report.tuning import marked
 from ctrnb.study import command
 from ctrnb.study.inprocess import InProcessEngine
-from ctrnb.study.ledger import TIER_NAMES, flat_row
+from ctrnb.study.ledger import flat_row
 from ctrnb.training import RunResult, RunStore, train
+from ctrnb.training.config import TIER_NAMES
 from ctrnb.training.loop import Progress
 
 METRICS = ("auc", "logloss", "auc_strong", "logloss_strong", "auc_low", "auc_mid", "auc_high")

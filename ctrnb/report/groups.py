@@ -33,9 +33,9 @@ from ctrnb.report.measured import by_place, counted, results_folder
 from ctrnb.report.parameters import as_list
 from ctrnb.study.changes import LEVEL, Runs
 from ctrnb.study.finished import Finished
-from ctrnb.study.ledger import TIER_NAMES
 from ctrnb.theory.effort import efforts
 from ctrnb.training import RunStore, train
+from ctrnb.training.config import TIER_NAMES
 
 KINDS = ("effects", "spreads", "targets")
 COMPARISONS = (("control", "base"), ("ft", "base"), ("ft", "control"), ("ts", "base"), ("ts", "control"))

@@ -18,9 +18,9 @@ from ctrnb.report.experiments import runs_folder
 from ctrnb.report.join import CELL, put, replaced
 from ctrnb.report.measured import CHANGES, counted, measured, measured_changes, provenance, results_folder
 from ctrnb.study.inprocess import InProcessEngine
-from ctrnb.study.ledger import TIER_NAMES
 from ctrnb.study.penalties import sweep_penalties
 from ctrnb.training import RunStore
+from ctrnb.training.config import TIER_NAMES
 
 NAME = "penalty"
 GAIN = ("ft", "control")

@@ -7,7 +7,7 @@ import pandas as pd
 
 from ctrnb.models import DISPLAY
 from ctrnb.report.measured import counted, devices, measured, results_folder
-from ctrnb.study.ledger import TIER_NAMES
+from ctrnb.training.config import TIER_NAMES
 
 WANTED = ("fuxictr", "dataloader", "tiers", "growth", "stacked", "ceilings", "memory", "yelp-size")
 COLUMNS = {  # what a table of the chapter shows, and under which name

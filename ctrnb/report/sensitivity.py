@@ -15,7 +15,7 @@ from ctrnb.report.measured import by_place, results_folder
 from ctrnb.report.parameters import as_list
 from ctrnb.study.changes import LEVEL, Runs
 from ctrnb.study.finished import Finished
-from ctrnb.study.ledger import TIER_NAMES
+from ctrnb.training.config import TIER_NAMES
 
 PART_NAMES = {
     "total": "whole gradient",

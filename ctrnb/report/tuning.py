@@ -18,8 +18,8 @@ import pandas as pd
 from ctrnb.plots import with_interval
 from ctrnb.report.beside import KEYS
 from ctrnb.report.measured import all_changes, ledgers, measured, measured_changes, provenance, results_folder
-from ctrnb.study.ledger import TIER_NAMES
 from ctrnb.study.penalties import FAR, is_open
+from ctrnb.training.config import TIER_NAMES
 
 PENALTY = "training.l2_embedding"
 MARK = "*"  # of a model whose cell is open

@@ -24,8 +24,8 @@ from ctrnb.study.changes import Draws, changes, delong_p, resample, with_holm
 from ctrnb.study.plan import Group, Step, steps
 from ctrnb.study.sweep import Sweep
 from ctrnb.training import RunResult
+from ctrnb.training.config import TIER_NAMES, TIERS
 
-TIER_NAMES = {"base": "Base", "control": "Control", "ft": "FT", "ts": "TS"}
 GAINS = (("delta", "base"), ("gain", "control"))
 SUFFIXES = (".csv", ".parquet")
 
@@ -68,7 +68,7 @@ def finished(sweep: Sweep, group: Group) -> list[tuple[Step, RunResult]]:
     def place(entry: tuple[Step, RunResult]) -> tuple:
         training = entry[0].training
         draw = order[training.split.seed, training.seed]
-        return list(TIER_NAMES).index(training.tier), stages.index(entry[0].stage), draw, repr(training.overrides)
+        return TIERS.index(training.tier), stages.index(entry[0].stage), draw, repr(training.overrides)
 
     return sorted(found, key=place)
 

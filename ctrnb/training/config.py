@@ -13,7 +13,8 @@ from ctrnb.errors import ConfigError, nearest
 from ctrnb.models import model_config
 from ctrnb.settings import build, read_toml
 
-TIERS = ("base", "control", "ft", "ts")
+TIER_NAMES = {"base": "Base", "control": "Control", "ft": "FT", "ts": "TS"}
+TIERS = tuple(TIER_NAMES)
 PROTOCOL = 2  # raised whenever the training code changes a result for the same settings
 SECTIONS = ("model", "encoder", "training")
 
