@@ -100,7 +100,7 @@ def verdict(low: float, high: float, metric: str = "auc") -> str:
     return "no significant change"
 
 
-Runs = Mapping[tuple[str, int], RunResult]  # by tier and number of the draw
+Runs = Mapping[tuple[str, int], RunResult]  # by tier and number of the repetition
 
 
 @dataclass(frozen=True)

@@ -62,13 +62,17 @@ def finished(sweep: Sweep, group: Group) -> list[tuple[Step, RunResult]]:
     for step in steps(sweep.study, group, sweep.known):
         if sweep.known.get(step.training) is not None and (result := sweep.result(step.training)) is not None:
             found.append((step, result))
-    order = {draw: number for number, draw in enumerate(group.draws)}
+    order = {repetition: number for number, repetition in enumerate(group.repetitions)}
     stages = ("final", "search", "support")
 
     def place(entry: tuple[Step, RunResult]) -> tuple:
         training = entry[0].training
-        draw = order[training.split.seed, training.seed]
-        return TIERS.index(training.tier), stages.index(entry[0].stage), draw, repr(training.overrides)
+        return (
+            TIERS.index(training.tier),
+            stages.index(entry[0].stage),
+            order[training.repetition],
+            repr(training.overrides),
+        )
 
     return sorted(found, key=place)
 
@@ -114,13 +118,13 @@ def densities(encoded: Encoded) -> dict[str, float]:
 def compare(sweep: Sweep, group: Group, found: list[tuple[Step, RunResult]], rows: dict[str, dict]) -> pd.DataFrame:
     """Return the changes of a group, and write each run's own into its row."""
     runs = {
-        (step.training.tier, group.draws.index((step.training.split.seed, step.training.seed))): result
+        (step.training.tier, group.repetitions.index(step.training.repetition)): result
         for step, result in found
         if step.stage == "final"
     }
     if not runs:
         return pd.DataFrame()
-    encoded = [sweep.splits.encoded(group.training(draw, "base", ()).split) for draw in group.draws]
+    encoded = [sweep.splits.encoded(group.training(each, "base", ()).split) for each in group.repetitions]
     draws = resample(runs, encoded, repeats=sweep.study.repeats)
     for (tier, number), result in runs.items():
         rows[result.row["run_id"]] |= own_changes(runs, draws, tier, number, encoded[number])

@@ -174,7 +174,7 @@ class Sweep:
         """Return whether every training that the study asks for in a group has finished."""
         finals = [step for step in steps(self.study, group, self.known) if step.stage == "final"]
         finished = sum(self.known.get(step.training) is not None for step in finals)
-        return finished == len(group.tiers) * len(group.draws)
+        return finished == len(group.tiers) * len(group.repetitions)
 
     def total(self) -> int:
         """Return how many trainings the study takes in the end, at most."""
