@@ -60,19 +60,25 @@ class NotFinished(Exception):
     """A run is not in the store."""
 
 
-class Finished(RunStore):
-    """A store that only looks up: ``train`` with it returns a finished run or ends in NotFinished before it trains."""
+@dataclass(frozen=True)
+class LookUp:
+    """A store's finished runs and no others: ``train`` with it returns one, or ends in NotFinished before it trains."""
 
-    def __init__(self, store: RunStore) -> None:
-        self.store = store
+    store: RunStore
 
     def find(self, run_id: str) -> RunResult:
+        """Return a finished run.
+
+        Raises:
+            NotFinished: there is none.
+        """
         found = self.store.find(run_id)
         if found is None:
             raise NotFinished(run_id)
         return found
 
     def save(self, result: RunResult) -> None:
+        """Refuse to keep a run: none can have been trained."""
         raise RunError(f"run {result.row['run_id']} was to be looked up, and has been trained.")
 
 
@@ -157,7 +163,7 @@ class Sweep:
             return self.store.find(self.run_ids[training])
         try:
             encoded = self.splits.encoded(training.split)
-            return train(encoded, runs=Finished(self.store), seed=training.seed, device="cpu", **training.arguments())
+            return train(encoded, runs=LookUp(self.store), seed=training.seed, device="cpu", **training.arguments())
         except NotFinished:
             return None
 

@@ -39,7 +39,7 @@ from ctrnb.training.device import device_name, peak_memory_mb, pick_device, pick
 from ctrnb.training.loop import Batches, Fit, Progress, Trainer, fit, predict
 from ctrnb.training.network import CTRNetwork, build_network
 from ctrnb.training.stack import FREE, Stack, fit_stack
-from ctrnb.training.store import RunResult, RunStore
+from ctrnb.training.store import RunResult, RunStore, Store
 
 
 def train(
@@ -48,7 +48,7 @@ def train(
     tier: str,
     *,
     seed: int,
-    runs: RunStore | Path | None = None,
+    runs: Store | Path | None = None,
     device: str = "cpu",
     overrides: Mapping[str, Any] | None = None,
     base_overrides: Mapping[str, Any] | None = None,
@@ -88,7 +88,7 @@ def train_many(
     tier: str,
     *,
     seeds: Sequence[int],
-    runs: RunStore | Path | None = None,
+    runs: Store | Path | None = None,
     device: str = "cpu",
     overrides: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
     base_overrides: Mapping[str, Any] | None = None,
@@ -108,7 +108,7 @@ def train_many(
         ConfigError: as :func:`train`; or other than one ``overrides`` a seed; or ``stacked="yes"`` for runs that cannot
             be.
     """
-    store = runs if isinstance(runs, RunStore) else RunStore(runs)
+    store = runs if isinstance(runs, Store) else RunStore(runs)
     base_overrides = dict(base_overrides or {})
     own_overrides = [dict(each) for each in one_a_seed(overrides or {}, len(seeds))]
     place = pick_device(device)
