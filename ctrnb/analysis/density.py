@@ -25,7 +25,7 @@ FEWEST = 3  # points behind a line with an interval
 
 
 @dataclass(frozen=True)
-class Fit:
+class DoseResponse:
     """A fitted dose-response.
 
     Attributes:
@@ -57,7 +57,7 @@ class Fit:
         return middle, middle - margin, middle + margin
 
 
-def meta_regression(effect: np.ndarray, error: np.ndarray, design: np.ndarray, terms: Sequence[str]) -> Fit:
+def meta_regression(effect: np.ndarray, error: np.ndarray, design: np.ndarray, terms: Sequence[str]) -> DoseResponse:
     """Fit the model above.
 
     Args:
@@ -88,7 +88,7 @@ def meta_regression(effect: np.ndarray, error: np.ndarray, design: np.ndarray, t
         }
     )
     explained = float(np.clip(1 - tau2 / none, 0, 1)) if none > 0 else np.nan
-    return Fit(table, float(np.sqrt(tau2)), float(np.sqrt(none)), explained, n, covariance)
+    return DoseResponse(table, float(np.sqrt(tau2)), float(np.sqrt(none)), explained, n, covariance)
 
 
 def weighted_fit(
@@ -134,7 +134,7 @@ def effects_of(
     return found[names].sort_values(["density", "k"]).reset_index(drop=True)
 
 
-def dose_response(rows: pd.DataFrame, dose: str = "density", covariates: Sequence[str] = ()) -> Fit | None:
+def dose_response(rows: pd.DataFrame, dose: str = "density", covariates: Sequence[str] = ()) -> DoseResponse | None:
     """Return the fit of changes, in points of 0.01 AUC, on log10 of a dose and covariates; None for too few points.
 
     Args:
@@ -149,7 +149,7 @@ def dose_response(rows: pd.DataFrame, dose: str = "density", covariates: Sequenc
     return meta_regression(effect, error, design.astype(np.float64), ["intercept", f"tenfold {dose}", *covariates])
 
 
-def trend(fit: Fit | None, dose: str = "density") -> str:
+def trend(fit: DoseResponse | None, dose: str = "density") -> str:
     """Return what the slope says: rises, falls, or shows no trend beyond chance; not measured where there is no fit."""
     if fit is None:
         return "not measured"
@@ -169,7 +169,7 @@ def proportional_p(rows: pd.DataFrame) -> float:
     return float(stats.chi2.sf(residual, len(rows) - 1))
 
 
-def statement(name: str, fit: Fit | None, dose: str = "density", unit: str = "density") -> str:
+def statement(name: str, fit: DoseResponse | None, dose: str = "density", unit: str = "density") -> str:
     """Return what a dose explains and what it does not, as a sentence."""
     if fit is None:
         return f"{name}: not measured."
