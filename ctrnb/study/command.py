@@ -8,9 +8,9 @@ from ctrnb.errors import ConfigError
 from ctrnb.study.description import read_study
 from ctrnb.study.estimate import Timing, estimated_seconds, probe, timings
 from ctrnb.study.ledger import changes_path, check_suffix, check_writable, tables, write_table
-from ctrnb.study.plan import Training, sizes, steps
+from ctrnb.study.plan import Training, sizes, steps, total
 from ctrnb.study.progress import duration, observer
-from ctrnb.study.sweep import Engine, Sweep
+from ctrnb.study.sweep import Engine, Splits, Sweep
 from ctrnb.training import RunStore
 from ctrnb.training.device import pick_device
 
@@ -27,7 +27,7 @@ def dry_run(
     if workers < 1:
         raise ConfigError(f"workers={workers}: at least 1 is needed.")
     study = read_study(path, models)
-    sweep = Sweep(study, RunStore(runs), data_dir=data_dir, device=device)
+    sweep = Sweep(study, RunStore(runs), Splits(data_dir), device=device)
     startable = len(sweep.open_steps())
     known, seconds = timings(runs), 0.0
     measured, cells = len(known), []
@@ -88,13 +88,12 @@ def sweep(
     check_writable(out)
     if engine.local:
         pick_device(device)
-    state = Sweep(study, RunStore(runs), data_dir=data_dir, device=device, stacked=stacked)
-    with observer(state.total()) as shown:
-        state.observer = shown
+    with observer(total(study)) as shown:
+        state = Sweep(study, RunStore(runs), Splits(data_dir), device=device, stacked=stacked, observer=shown)
         state.run(engine)
     return {
         "study": study.name,
-        "trainings": state.total(),
+        "trainings": total(study),
         "done": shown.done,
         "reused": shown.reused,
         "failed": [{"training": str(training), "reason": reason} for training, reason in state.failures.items()],

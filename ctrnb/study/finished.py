@@ -11,7 +11,7 @@ from ctrnb.data import Encoded
 from ctrnb.study.changes import Runs
 from ctrnb.study.description import read_study
 from ctrnb.study.ledger import finished
-from ctrnb.study.sweep import Sweep
+from ctrnb.study.sweep import Splits, Sweep
 from ctrnb.training import RunStore
 
 
@@ -37,7 +37,7 @@ def finished_cells(path: Path, runs: Path, *, data_dir: Path | None = None) -> I
 
     Models without such a seed are passed over, and so are those of several splits: their test parts are not paired.
     """
-    sweep = Sweep(read_study(path), RunStore(runs), data_dir=data_dir)
+    sweep = Sweep(read_study(path), RunStore(runs), Splits(data_dir))
     sweep.open_steps()
     for group in sweep.groups:
         final = [(step.training, run) for step, run in finished(sweep, group) if step.stage == "final"]

@@ -50,8 +50,7 @@ def sweep_penalties(
     for penalty in sorted(penalties):
         fixed = {"training": {"precision": "fp32", "l2_embedding": penalty, **limit}}
         study = Study("penalties", (Cell((dataset,), (k,), (model,), seeds=tuple(seeds)),), fixed=fixed)
-        state = Sweep(study, store, device=device)
-        state.splits, state.observer = splits, observer or Observer()
+        state = Sweep(study, store, splits, device=device, observer=observer or Observer())
         state.run(engine)
         if state.failures:
             training, reason = next(iter(state.failures.items()))

@@ -204,3 +204,8 @@ def sizes(study: Study, group: Group) -> dict[str, int]:
         known = all(pair in searched for point in tries for pair in point)
         counts["ft"] += repeated + (0 if known else len(tries))
     return counts
+
+
+def total(study: Study) -> int:
+    """Return how many trainings a study takes in the end, at most."""
+    return sum(sum(sizes(study, group).values()) for group in groups(study))

@@ -17,7 +17,7 @@ from ctrnb.data import Curated, Encoded, Ratings, curate, encode, load
 from ctrnb.errors import RunError
 from ctrnb.study.description import Study
 from ctrnb.study.jobs import Failure, Files, Job, Outcome
-from ctrnb.study.plan import Group, Split, Step, Training, groups, sizes, steps
+from ctrnb.study.plan import Group, Split, Step, Training, groups, steps
 from ctrnb.training import RunResult, RunStore, train
 from ctrnb.training.stack import FREE
 from ctrnb.training.store import pack, unpack
@@ -108,13 +108,14 @@ class Sweep:
     Attributes:
         stacked: how many trainings that :mod:`ctrnb.training.stack` can train as one are, at most; above 1 one without
             its like is a stack too, for the CUDA graph.
+        splits: the datasets, where several sweeps share them; default: those of the usual data folder.
         known: validation AUC of every finished training, None for a failed one.
         failures: why trainings failed, by training.
     """
 
     study: Study
     store: RunStore
-    data_dir: Path | None = None
+    splits: Splits = field(default_factory=Splits)
     device: str = "auto"
     stacked: int = 1
     observer: Observer = field(default_factory=Observer)
@@ -123,7 +124,6 @@ class Sweep:
     failures: dict[Training, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.splits = Splits(self.data_dir)
         self.groups: list[Group] = groups(self.study)
         self.absent: set[Training] = set()
         self.alone: set[Training] = set()  # a stack of theirs failed
@@ -181,10 +181,6 @@ class Sweep:
         finals = [step for step in steps(self.study, group, self.known) if step.stage == "final"]
         finished = sum(self.known.get(step.training) is not None for step in finals)
         return finished == len(group.tiers) * len(group.repetitions)
-
-    def total(self) -> int:
-        """Return how many trainings the study takes in the end, at most."""
-        return sum(sum(sizes(self.study, group).values()) for group in self.groups)
 
     def run(self, engine: Engine, clock: Callable[[], float] = time.monotonic) -> None:
         """Train what is open, as far as the budget goes; failures are kept and the rest goes on."""
