@@ -94,12 +94,14 @@ class Propagation(torch.autograd.Function):
     def forward(
         ctx: Any, table: Tensor, to_users: Tensor, to_items: Tensor, readout: tuple[float, ...], num_users: int
     ) -> Tensor:
+        """Return p(S) E of a table E (node, dim)."""
         ctx.save_for_backward(to_users, to_items)
         ctx.readout, ctx.num_users = readout, num_users
         return propagate(table, to_users, to_items, readout, num_users)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradient of the table, p(S) times the incoming one."""
         to_users, to_items = ctx.saved_tensors
         return propagate(gradients[0].contiguous(), to_users, to_items, ctx.readout, ctx.num_users), *[None] * 4
 

@@ -24,17 +24,24 @@ from ctrnb.training.store import pack, unpack
 
 
 class Engine(Protocol):
-    """Where jobs are done."""
+    """Where jobs are done, and several at a time: the caller submits them and waits, and closes the engine at the end."""
 
     slots: int  # jobs at a time
     threads: int  # of torch, for each
     local: bool  # whether they are done on this machine
 
-    def submit(self, ticket: int, job: Job) -> None: ...
+    def submit(self, ticket: int, job: Job) -> None:
+        """Give out a job and return at once; :meth:`wait` will return its outcome under ``ticket``."""
 
-    def wait(self, timeout: float) -> list[tuple[int, Outcome]]: ...
+    def wait(self, timeout: float) -> list[tuple[int, Outcome]]:
+        """Return the outcomes that there are after at most ``timeout`` seconds, each once: (ticket, outcome).
 
-    def close(self) -> None: ...
+        The outcome of a job that failed, or whose worker died too often, is a Failure; none raises. An engine that works
+        in this process may take longer than ``timeout``.
+        """
+
+    def close(self) -> None:
+        """End all workers at once; what they were doing is lost."""
 
 
 class Observer:
