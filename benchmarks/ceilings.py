@@ -2,9 +2,9 @@
 
     python -m benchmarks.ceilings --model dcnv2
 
-The ceilings are measured: FLOP/s of a large float32 matrix product and bytes/s of a large copy. Of each stage the work is
-counted (torch's FLOP counter, or the bytes that it must read and write at the least) and its time taken; the share is
-of the ceiling that binds it.
+The ceilings are measured: FLOP/s of a large float32 matrix product and bytes/s of a large copy. Of each stage the work
+is counted (torch's FLOP counter, or the bytes that it must read and write at the least) and its time taken; the share
+is of the ceiling that binds it.
 """
 
 import statistics
@@ -34,7 +34,7 @@ def seconds(work: Callable[[], object], device: str, repeats: int) -> float:
 
 
 def ceilings(device: str, repeats: int) -> dict[str, float]:
-    """Return what the machine can do, in FLOP/s (of a matrix product) and bytes/s (of a copy), by the unit it is told in."""
+    """Return what the machine can do, FLOP/s of a matrix product and bytes/s of a copy, by the unit that is shown."""
     place = pick_device(device)
     a, b = (torch.randn(3072, 3072, device=place) for _ in range(2))
     source = torch.randn(32_000_000, device=place)

@@ -5,10 +5,10 @@ meta-regression,
 
     y_j = x_j b + u_j + e_j,   u_j ~ N(0, tau^2),   e_j ~ N(0, s_j^2),
 
-with x_j = (1, log10 density_j, ...): b_1 is the change for a tenfold density, and tau what datasets differ by beyond chance
-and density. tau^2 is Paule and Mandel's (1982): the value at which the weighted residuals' sum of squares is its expectation,
-n - p, or 0. Intervals are t with n - p degrees of freedom: Knapp and Hartung's (2003), without their narrowing where chance
-happens to be small. Effects measured on one test part share its
+with x_j = (1, log10 density_j, ...): b_1 is the change for a tenfold density, and tau what datasets differ by beyond
+chance and density. tau^2 is Paule and Mandel's (1982): the value at which the weighted residuals' sum of squares is its
+expectation, n - p, or 0. Intervals are t with n - p degrees of freedom: Knapp and Hartung's (2003), without their
+narrowing where chance happens to be small. Effects measured on one test part share its
 users; their errors are then alike and largely cancel in a slope, so that its interval errs on the wide side.
 """
 
@@ -66,7 +66,7 @@ def meta_regression(effect: np.ndarray, error: np.ndarray, design: np.ndarray, t
         terms: names of the columns.
 
     Raises:
-        MetricError: no more points than coefficients, columns that depend on each other, or an error that is not above 0.
+        MetricError: no more points than coefficients, dependent columns, or an error that is not above 0.
     """
     n, p = design.shape
     if n <= p or np.linalg.matrix_rank(design) < p:
@@ -119,10 +119,12 @@ def between(effect: np.ndarray, error: np.ndarray, design: np.ndarray) -> float:
 def effects_of(
     changes: pd.DataFrame, tier: str = "ft", reference: str = "control", metric: str = "auc"
 ) -> pd.DataFrame:
-    """Return one row a measured change: dataset, k, model, density (of the training part, %), per_user, change, se, low, high.
+    """Return one row a measured change.
 
-    A ledger that keeps no density has no row. Where the training part's density was not kept, the whole data's stands for
-    it: a random split leaves four fifths.
+    Columns: dataset, k, model, model_name, density (of the training part, %), per_user, change, se, low, high, seeds.
+
+    A ledger that keeps no density has no row. Where the training part's density was not kept, the whole data's stands
+    for it: a random split leaves four fifths.
     """
     wanted = (changes["tier"] == tier) & (changes["reference"] == reference) & (changes.get("metric") == metric)
     rows = changes[wanted]
@@ -175,8 +177,8 @@ def statement(name: str, fit: DoseResponse | None, dose: str = "density", unit: 
         return f"{name}: not measured."
     slope = fit.coefficient(f"tenfold {dose}")
     said = (
-        f"{name}: the effect {trend(fit, dose)} with {unit}, {slope['value']:+.2f} points for a tenfold {unit} (95 % interval "
-        f"{slope['low']:+.2f} to {slope['high']:+.2f}, {fit.points} effects). "
+        f"{name}: the effect {trend(fit, dose)} with {unit}, {slope['value']:+.2f} points for a tenfold {unit} "
+        f"(95 % interval {slope['low']:+.2f} to {slope['high']:+.2f}, {fit.points} effects). "
     )
     if not fit.differing:
         return said + "No difference between the effects was found beyond chance."

@@ -1,8 +1,8 @@
 """For whom: effects by group of users, each with an interval over test users and training seeds.
 
 A group's AUC is over all pairs of a click and a non-click of its users, of one user or of two (Section 4.4, Table 4);
-``user_auc`` is the mean of its users' own AUC. All groups, tiers and seeds are evaluated on the same draws of test users, so
-that any function of them (a change, MCI, Var(L,M,H)) has its interval from the same draws.
+``user_auc`` is the mean of its users' own AUC. All groups, tiers and seeds are evaluated on the same draws of test
+users, so that any function of them (a change, MCI, Var(L,M,H)) has its interval from the same draws.
 """
 
 from collections.abc import Callable, Sequence
@@ -133,9 +133,9 @@ def effects(
 ) -> pd.DataFrame:
     """Return one row a metric, group and comparison of tiers.
 
-    Columns: metric, group, tier, reference, value and reference_value (means over seeds), then ``change``, ``change_percent``
-    and ``mci``, each with ``_low`` and ``_high``, detectable (the smallest true change that would be found significant at 5 %
-    with 80 % probability), verdict (of the change), seeds.
+    Columns: metric, group, tier, reference, value and reference_value (means over seeds), then ``change``,
+    ``change_percent`` and ``mci``, each with ``_low`` and ``_high``, detectable (the smallest true change that would be
+    found significant at 5 % with 80 % probability), verdict (of the change), seeds.
 
     Args:
         comparisons: (tier, reference).
@@ -166,9 +166,9 @@ def spreads(
 ) -> pd.DataFrame:
     """Return Var(L,M,H) of any groups, the sample variance of their AUC in percent² (Table 4), and its changes.
 
-    One row a metric and tier that is compared with none, and one a metric and comparison. Columns: metric, tier, reference
-    (empty without one), variance, low, high (of the tier); change (to the reference), change_low, change_high,
-    change_percent and verdict: narrower, wider, or no significant change.
+    One row a metric and tier that is compared with none, and one a metric and comparison. Columns: metric, tier,
+    reference (empty without one), variance, low, high (of the tier); change (to the reference), change_low,
+    change_high, change_percent and verdict: narrower, wider, or no significant change.
 
     Args:
         comparisons: (tier, reference).
@@ -223,10 +223,10 @@ def sizes(encoded: Encoded, grouping: Grouping) -> pd.DataFrame:
 def targeting(draws: Draws, grouping: Grouping, comparisons: Sequence[tuple[str, str]]) -> pd.DataFrame:
     """Return whether the group that the reference serves worst changes by more than the others do on average.
 
-    One row a metric and comparison: metric, tier, reference, underserved (the group of lowest AUC with the reference), and of
-    each statistic (change, change_percent, mci) the group's less the mean of the others', with ``_low``, ``_high`` and
-    ``_verdict``: more, less, or no significant difference. The group is chosen on the very test users that judge it, so
-    chance alone favours *more* a little.
+    One row a metric and comparison: metric, tier, reference, underserved (the group of lowest AUC with the reference),
+    and of each statistic (change, change_percent, mci) the group's less the mean of the others', with ``_low``,
+    ``_high`` and ``_verdict``: more, less, or no significant difference. The group is chosen on the very test users
+    that judge it, so chance alone favours *more* a little.
     """
     rows = []
     for metric in METRICS:

@@ -214,8 +214,8 @@ def read_parquet(path: Path, names: list[str], lists: tuple[str, ...]) -> pd.Dat
 def read_csv(path: Path, names: list[str], separator: str) -> pd.DataFrame:
     """Return the named columns of a CSV file as text.
 
-    By pyarrow, which refuses a row with another number of fields than the first: pandas leaves out those that are too many,
-    or takes the first for the row's label and moves every column.
+    By pyarrow, which refuses a row with another number of fields than the first: pandas leaves out those that are too
+    many, or takes the first for the row's label and moves every column.
     """
     from pyarrow import csv
 

@@ -27,9 +27,9 @@ class LightGCNEncoder(TableEncoder):
 
     Two ways of computing it give the same numbers up to rounding. On a CPU, and on large graphs, L products with the
     two bipartite blocks of S in CSR; on a GPU, for at most ``FOLDED_NODES`` nodes, one product with the dense sum of
-    a_l S^l, computed once: many small kernels cost more there than one large one. The last hop for a batch's nodes alone
-    was tried and left out: popular items bring so many of the edges into every batch that cutting out their rows, and
-    scattering the gradient back, takes what it saves.
+    a_l S^l, computed once: many small kernels cost more there than one large one. The last hop for a batch's nodes
+    alone was tried and left out: popular items bring so many of the edges into every batch that cutting out their rows,
+    and scattering the gradient back, takes what it saves.
 
     Args:
         graph: training edges between id codes.

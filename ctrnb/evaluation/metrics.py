@@ -64,7 +64,7 @@ def logloss(label: np.ndarray, probability: np.ndarray) -> float:
 
 
 def losses(label: np.ndarray, probability: np.ndarray) -> np.ndarray:
-    """Return the binary cross-entropy of each interaction in nats, float64 (N,), its probability kept EDGE from 0 and 1.
+    """Return the binary cross-entropy of each interaction in nats, float64 (N,), probabilities kept EDGE from 0 and 1.
 
     Raises:
         MetricError: a label is neither 0 nor 1.

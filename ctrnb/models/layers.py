@@ -126,8 +126,8 @@ def stacked(x: Tensor) -> bool:
 class LinearReLUDropout(torch.autograd.Function):
     """dropout(ReLU(W x + b)) in one pass over memory less each way: at these widths passes cost as much as products.
 
-    Since s max(z, 0) = max(s z, 0), dropout's scale s goes into the product; the rest is done in place. A unit's output is
-    zero exactly where ReLU or the mask stops its gradient, so the output alone is kept for the backward pass.
+    Since s max(z, 0) = max(s z, 0), dropout's scale s goes into the product; the rest is done in place. A unit's output
+    is zero exactly where ReLU or the mask stops its gradient, so the output alone is kept for the backward pass.
     """
 
     @staticmethod

@@ -72,8 +72,9 @@ def sweep(
     With ``models`` it is the study's part about them. Up to ``stacked`` trainings that differ in their seed, rate or
     penalty on embeddings alone are trained as one.
 
-    Keys: study; trainings (in the end, at most); done; reused (of those done, found finished); failed, a list of training
-    and reason; complete (whether every training of the study is done); and, where there is one, ledger and changes, paths.
+    Keys: study; trainings (in the end, at most); done; reused (of those done, found finished); failed, a list of
+    training and reason; complete (whether every training of the study is done); and, where there is one, ledger and
+    changes, paths.
 
     Raises:
         ConfigError: the study is malformed, ``out`` has another suffix than a ledger's, or ``stacked`` is below 1.

@@ -4,7 +4,7 @@
     about = "Six models, four tiers, five seeds."
 
     [[cells]]                       # everything in a cell is combined with everything else in it
-    datasets = ["ml-1m"]            # names, or dataset TOMLs relative to this file, or variants such as "ml-1m:thin=0.1"
+    datasets = ["ml-1m"]            # names, dataset TOMLs relative to this file, or variants such as "ml-1m:thin=0.1"
     k = [6]
     models = ["dcnv2", "afn"]       # default: all six
     tiers = ["base", "ft"]          # default: all four
@@ -137,7 +137,7 @@ class Study:
         return pairs(flatten(self.fixed, "fixed"))
 
     def points(self, model: str, tier: str) -> tuple[Pairs, ...]:
-        """Return the candidates of one model and tier in the order of the grid; one, empty, where nothing is searched."""
+        """Return the candidates of one model and tier in the order of the grid; an empty one for no search."""
         lines: dict[str, list] = {}
         for name in (ANY, model):
             lines |= flatten(self.grid.get(name, {}).get(tier, {}), "grid")

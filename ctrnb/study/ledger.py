@@ -99,8 +99,10 @@ def training_row(sweep: Sweep, step: Step, result: RunResult) -> dict[str, Any]:
 
 
 def densities(encoded: Encoded) -> dict[str, float]:
-    """Return size and density: ``density_percent``, interactions over users times items (Table 1), the same of the training
-    part alone, its interactions, and those a user and an item have of it on average.
+    """Return size and density.
+
+    ``density_percent``, interactions over users times items (Table 1); the same of the training part alone; its
+    interactions; and those that a user and an item have of it on average.
 
     Where a dataset was thinned, its training part alone was.
     """

@@ -1,4 +1,4 @@
-"""The penalty on embeddings as an experiment: every tier trained at each of several penalties, the same for all tiers."""
+"""The penalty on embeddings as an experiment: every tier trained at each of several penalties."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -160,7 +160,7 @@ def add_tier(
 
 
 def choose(candidates: Mapping[Pairs, Training], known: Known) -> Pairs | None:
-    """Return the candidate of the highest validation AUC (the first of equals), or None while one is open or all failed."""
+    """Return the candidate of highest validation AUC (the first of equals); None while one is open or all failed."""
     if not all(training in known for training in candidates.values()):
         return None
     found = ((point, known[training]) for point, training in candidates.items())

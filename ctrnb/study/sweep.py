@@ -24,7 +24,7 @@ from ctrnb.training.store import pack, unpack
 
 
 class Engine(Protocol):
-    """Where jobs are done, and several at a time: the caller submits them and waits, and closes the engine at the end."""
+    """Where jobs are done, several at a time. The caller submits them, waits, and closes the engine at the end."""
 
     slots: int  # jobs at a time
     threads: int  # of torch, for each
@@ -36,8 +36,8 @@ class Engine(Protocol):
     def wait(self, timeout: float) -> list[tuple[int, Outcome]]:
         """Return the outcomes that there are after at most ``timeout`` seconds, each once: (ticket, outcome).
 
-        The outcome of a job that failed, or whose worker died too often, is a Failure; none raises. An engine that works
-        in this process may take longer than ``timeout``.
+        The outcome of a job that failed, or whose worker died too often, is a Failure; none raises. An engine that
+        works in this process may take longer than ``timeout``.
         """
 
     def close(self) -> None:

@@ -77,8 +77,8 @@ def train(
         RunError: the runs folder cannot be written.
     """
     return train_many(
-        encoded, model, tier, seeds=[seed], runs=runs, device=device, overrides=overrides, base_overrides=base_overrides,
-        progress=progress,
+        encoded, model, tier, seeds=[seed], runs=runs, device=device, overrides=overrides,
+        base_overrides=base_overrides, progress=progress,
     )[0]  # fmt: skip
 
 
@@ -101,8 +101,8 @@ def train_many(
         overrides: as of :func:`train`, for all runs or, in a sequence, for each seed its own.
         stacked: whether runs not yet finished are trained as one (:mod:`ctrnb.training.stack`) or one after the other.
             ``auto`` stacks on a GPU: a CPU is busy with one run already. Results agree up to rounding. Runs with
-            ``embedding_update="rows"`` or ``restarts`` are never stacked, nor those that differ in more than their seeds
-            and what ``ctrnb.training.stack.FREE`` names.
+            ``embedding_update="rows"`` or ``restarts`` are never stacked, nor those that differ in more than their
+            seeds and what ``ctrnb.training.stack.FREE`` names.
 
     Raises:
         ConfigError: as :func:`train`; or other than one ``overrides`` a seed; or ``stacked="yes"`` for runs that cannot

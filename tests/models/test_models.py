@@ -100,7 +100,7 @@ def test_cross_mixture_equals_its_sum_over_experts() -> None:
 
 
 def test_low_rank_dcnv2_by_hand() -> None:
-    """x1 = x0 * sum over experts of g_e (U_e tanh(C_e tanh(V_e^T x0)) + b) + x0, two experts of rank 1, gates 3/4 and 1/4."""
+    """x1 = x0 * sum over experts of g_e (U_e tanh(C_e tanh(V_e^T x0)) + b) + x0; ranks are 1, gates 3/4 and 1/4."""
     model = DCNv2(1, 2, DCNv2Config(cross_layers=1, hidden=(2,), low_rank=1, experts=2)).eval()
     cross = model.cross[0]
     with torch.no_grad():

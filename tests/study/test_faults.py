@@ -1,4 +1,7 @@
-"""Processes killed at a chosen step, full disks, clocks set back, folders taken away: nothing finished is lost, nothing half-written is read."""
+"""Processes killed at a chosen step, full disks, clocks set back, folders taken away.
+
+Nothing finished is lost, nothing half-written is read.
+"""
 
 import errno
 import itertools

@@ -29,7 +29,7 @@ on_gpu = pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_availab
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("tier", ["base", "ts"])
 def test_a_stacked_epoch_equals_each_run_alone(small, model: str, tier: str, device: str) -> None:
-    """In float64, where rounding stays far below what a wrong step would do. Dropout is included: masks come from a key.
+    """In float64, where rounding stays far below what a wrong step would do. Dropout is in: masks come from a key.
 
     On a GPU, where a step is a replayed graph, as on a CPU: the runs alone are trained on the CPU.
     """

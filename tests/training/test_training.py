@@ -209,7 +209,7 @@ def engine(small, **training) -> Trainer:
 
 
 def test_updates_by_rows_move_the_batch_alone(small) -> None:
-    """SparseAdam's first step by hand: rows of the batch move by rate * g / (|g| + eps), eps = 1e-8 / sqrt(1 - beta2)."""
+    """SparseAdam's first step: rows of the batch move by rate * g / (|g| + eps), eps = 1e-8 / sqrt(1 - beta2)."""
     trained = engine(small, embedding_update="rows", l2_embedding=1e-3, grad_clip=0.0)
     network, table, batch = trained.network.train(), trained.network.ids.table, trained.train
     user, item, label = batch.user[:64], batch.item[:64], batch.label[:64]
