@@ -44,7 +44,7 @@ def read_timings(folder: Path) -> Iterator[Timing]:
 
 
 def alike(known: Iterable[Timing], dataset: str, training: Training) -> list[Timing]:
-    """Return the timings nearest to a training: of its dataset, model, tier; else model, tier; else model and encoder."""
+    """Return the timings nearest to a training: of its dataset, model, tier, else model, tier, else model, encoder."""
     known = list(known)
     graph = training.tier in GRAPH_TIERS
     for nearest in (
