@@ -19,8 +19,8 @@ from ctrnb.data import Curation, Encoded, curate, encode, load
 from ctrnb.training.config import Specification, settings
 from ctrnb.training.device import device_name, pick_device
 from ctrnb.training.loop import Trainer
+from ctrnb.training.network import build_network
 from ctrnb.training.stack import Stack
-from ctrnb.training.tiers import build_network
 
 # The sizes at which the peers were measured: MLP 400 x 3, 3 cross layers, d = 16, batch 4096.
 PEER_SIZES: dict[str, dict[str, Any]] = {

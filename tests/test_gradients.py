@@ -11,7 +11,7 @@ from ctrnb.models import MODELS
 from ctrnb.models.layers import LinearReLUDropout
 from ctrnb.training.config import Specification, settings
 from ctrnb.training.loop import Batches, Trainer, probabilities
-from ctrnb.training.tiers import build_network
+from ctrnb.training.network import build_network
 
 PLAIN = {"training.batch_size": 256, "training.precision": "fp32", "training.l2_embedding": 1e-5}
 # How far float32 may be from float64. AFN's logarithm has the slope 1/|e|, up to 1e5 at its smallest embedding, and so

@@ -18,7 +18,7 @@ from ctrnb.errors import ConfigError, RunError
 from ctrnb.study.changes import Runs
 from ctrnb.study.description import Budget, Cell, Study
 from ctrnb.study.estimate import UNKNOWN_EPOCHS, probe
-from ctrnb.study.plan import Group, Split, Training, sizes, steps
+from ctrnb.study.plan import Group, Split, Training, sizes, steps, total
 from ctrnb.study.progress import Lines
 from ctrnb.study.sweep import Engine, Observer, Splits, Sweep
 from ctrnb.training import RunResult, RunStore
@@ -129,10 +129,10 @@ def try_tiers(
     def swept(seeds: int, tiers: tuple[str, ...] = TIERS) -> Sweep:
         study = request.study(seeds, searched=searched, epochs=epochs, tiers=tiers)
         hours = max(ends - clock() - one, 1e-3) / 3600
-        state = Sweep(replace(study, budget=Budget(hours=hours)), store, device=device)
-        state.splits, state.observer = splits, observer or Observer()
+        study = replace(study, budget=Budget(hours=hours))
         if isinstance(observer, Lines):
-            observer.total = state.total()
+            observer.total = total(study)
+        state = Sweep(study, store, splits, device=device, observer=observer or Observer())
         state.run(engine)
         return state
 

@@ -5,10 +5,10 @@ meta-regression,
 
     y_j = x_j b + u_j + e_j,   u_j ~ N(0, tau^2),   e_j ~ N(0, s_j^2),
 
-with x_j = (1, log10 density_j, ...): b_1 is the change for a tenfold density, and tau what datasets differ by beyond chance
-and density. tau^2 is Paule and Mandel's (1982): the value at which the weighted residuals' sum of squares is its expectation,
-n - p, or 0. Intervals are t with n - p degrees of freedom: Knapp and Hartung's (2003), without their narrowing where chance
-happens to be small. Effects measured on one test part share its
+with x_j = (1, log10 density_j, ...): b_1 is the change for a tenfold density, and tau what datasets differ by beyond
+chance and density. tau^2 is Paule and Mandel's (1982): the value at which the weighted residuals' sum of squares is its
+expectation, n - p, or 0. Intervals are t with n - p degrees of freedom: Knapp and Hartung's (2003), without their
+narrowing where chance happens to be small. Effects measured on one test part share its
 users; their errors are then alike and largely cancel in a slope, so that its interval errs on the wide side.
 """
 
@@ -25,7 +25,7 @@ FEWEST = 3  # points behind a line with an interval
 
 
 @dataclass(frozen=True)
-class Fit:
+class DoseResponse:
     """A fitted dose-response.
 
     Attributes:
@@ -57,7 +57,7 @@ class Fit:
         return middle, middle - margin, middle + margin
 
 
-def meta_regression(effect: np.ndarray, error: np.ndarray, design: np.ndarray, terms: Sequence[str]) -> Fit:
+def meta_regression(effect: np.ndarray, error: np.ndarray, design: np.ndarray, terms: Sequence[str]) -> DoseResponse:
     """Fit the model above.
 
     Args:
@@ -66,7 +66,7 @@ def meta_regression(effect: np.ndarray, error: np.ndarray, design: np.ndarray, t
         terms: names of the columns.
 
     Raises:
-        MetricError: no more points than coefficients, columns that depend on each other, or an error that is not above 0.
+        MetricError: no more points than coefficients, dependent columns, or an error that is not above 0.
     """
     n, p = design.shape
     if n <= p or np.linalg.matrix_rank(design) < p:
@@ -88,7 +88,7 @@ def meta_regression(effect: np.ndarray, error: np.ndarray, design: np.ndarray, t
         }
     )
     explained = float(np.clip(1 - tau2 / none, 0, 1)) if none > 0 else np.nan
-    return Fit(table, float(np.sqrt(tau2)), float(np.sqrt(none)), explained, n, covariance)
+    return DoseResponse(table, float(np.sqrt(tau2)), float(np.sqrt(none)), explained, n, covariance)
 
 
 def weighted_fit(
@@ -119,10 +119,12 @@ def between(effect: np.ndarray, error: np.ndarray, design: np.ndarray) -> float:
 def effects_of(
     changes: pd.DataFrame, tier: str = "ft", reference: str = "control", metric: str = "auc"
 ) -> pd.DataFrame:
-    """Return one row a measured change: dataset, k, model, density (of the training part, %), per_user, change, se, low, high.
+    """Return one row a measured change.
 
-    A ledger that keeps no density has no row. Where the training part's density was not kept, the whole data's stands for
-    it: a random split leaves four fifths.
+    Columns: dataset, k, model, model_name, density (of the training part, %), per_user, change, se, low, high, seeds.
+
+    A ledger that keeps no density has no row. Where the training part's density was not kept, the whole data's stands
+    for it: a random split leaves four fifths.
     """
     wanted = (changes["tier"] == tier) & (changes["reference"] == reference) & (changes.get("metric") == metric)
     rows = changes[wanted]
@@ -134,7 +136,7 @@ def effects_of(
     return found[names].sort_values(["density", "k"]).reset_index(drop=True)
 
 
-def dose_response(rows: pd.DataFrame, dose: str = "density", covariates: Sequence[str] = ()) -> Fit | None:
+def dose_response(rows: pd.DataFrame, dose: str = "density", covariates: Sequence[str] = ()) -> DoseResponse | None:
     """Return the fit of changes, in points of 0.01 AUC, on log10 of a dose and covariates; None for too few points.
 
     Args:
@@ -149,7 +151,7 @@ def dose_response(rows: pd.DataFrame, dose: str = "density", covariates: Sequenc
     return meta_regression(effect, error, design.astype(np.float64), ["intercept", f"tenfold {dose}", *covariates])
 
 
-def trend(fit: Fit | None, dose: str = "density") -> str:
+def trend(fit: DoseResponse | None, dose: str = "density") -> str:
     """Return what the slope says: rises, falls, or shows no trend beyond chance; not measured where there is no fit."""
     if fit is None:
         return "not measured"
@@ -170,14 +172,14 @@ def proportional_p(rows: pd.DataFrame) -> float:
     return meta_regression(effect, error, design, ["intercept", "density"]).coefficient("intercept")["p_value"]
 
 
-def statement(name: str, fit: Fit | None, dose: str = "density", unit: str = "density") -> str:
+def statement(name: str, fit: DoseResponse | None, dose: str = "density", unit: str = "density") -> str:
     """Return what a dose explains and what it does not, as a sentence."""
     if fit is None:
         return f"{name}: not measured."
     slope = fit.coefficient(f"tenfold {dose}")
     said = (
-        f"{name}: the effect {trend(fit, dose)} with {unit}, {slope['value']:+.2f} points for a tenfold {unit} (95 % interval "
-        f"{slope['low']:+.2f} to {slope['high']:+.2f}, {fit.points} effects). "
+        f"{name}: the effect {trend(fit, dose)} with {unit}, {slope['value']:+.2f} points for a tenfold {unit} "
+        f"(95 % interval {slope['low']:+.2f} to {slope['high']:+.2f}, {fit.points} effects). "
     )
     if not fit.differing:
         return said + "No difference between the effects was found beyond chance."

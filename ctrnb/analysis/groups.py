@@ -1,8 +1,8 @@
 """For whom: effects by group of users, each with an interval over test users and training seeds.
 
 A group's AUC is over all pairs of a click and a non-click of its users, of one user or of two (Section 4.4, Table 4);
-``user_auc`` is the mean of its users' own AUC. All groups, tiers and seeds are evaluated on the same draws of test users, so
-that any function of them (a change, MCI, Var(L,M,H)) has its interval from the same draws.
+``user_auc`` is the mean of its users' own AUC. All groups, tiers and seeds are evaluated on the same draws of test
+users, so that any function of them (a change, MCI, Var(L,M,H)) has its interval from the same draws.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,6 +15,7 @@ import pandas as pd
 from ctrnb.data import Encoded
 from ctrnb.errors import ConfigError
 from ctrnb.evaluation.groups import GROUPS, activity_groups
+from ctrnb.evaluation.mci import mci_or_nan
 from ctrnb.evaluation.per_user import weighted_user_auc
 from ctrnb.evaluation.resample import user_draws, weighted_auc
 from ctrnb.study.changes import LEVEL, Draws, Runs, estimate, verdict
@@ -83,7 +84,7 @@ def draws_by_group(runs: Runs, encoded: Encoded, grouping: Grouping, *, repeats:
     parts |= {name: grouping.code[user] == number for number, name in enumerate(grouping.labels)}
     metrics: dict[tuple[str, str, int], Callable[[np.ndarray], float]] = {}
     for (tier, number), run in runs.items():
-        score = run.predictions()
+        score = run.probabilities
         for name, rows in parts.items():
             if label[rows].any() and not label[rows].all():
                 part = label[rows], score[rows], user[rows]
@@ -118,7 +119,7 @@ def relative_change(base: np.ndarray, value: np.ndarray) -> np.ndarray:
 STATISTICS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "change": lambda base, value: value - base,
     "change_percent": relative_change,
-    "mci": marginal_cost,
+    "mci": mci_or_nan,
 }
 
 
@@ -127,9 +128,9 @@ def effects(
 ) -> pd.DataFrame:
     """Return one row a metric, group and comparison of tiers.
 
-    Columns: metric, group, tier, reference, value and reference_value (means over seeds), then ``change``, ``change_percent``
-    and ``mci``, each with ``_low`` and ``_high``, detectable (the smallest true change that would be found significant at 5 %
-    with 80 % probability), verdict (of the change), seeds.
+    Columns: metric, group, tier, reference, value and reference_value (means over seeds), then ``change``,
+    ``change_percent`` and ``mci``, each with ``_low`` and ``_high``, detectable (the smallest true change that would be
+    found significant at 5 % with 80 % probability), verdict (of the change), seeds.
 
     Args:
         comparisons: (tier, reference).
@@ -160,9 +161,9 @@ def spreads(
 ) -> pd.DataFrame:
     """Return Var(L,M,H) of any groups, the sample variance of their AUC in percent² (Table 4), and its changes.
 
-    One row a metric and tier that is compared with none, and one a metric and comparison. Columns: metric, tier, reference
-    (empty without one), variance, low, high (of the tier); change (to the reference), change_low, change_high,
-    change_percent and verdict: narrower, wider, or no significant change.
+    One row a metric and tier that is compared with none, and one a metric and comparison. Columns: metric, tier,
+    reference (empty without one), variance, low, high (of the tier); change (to the reference), change_low,
+    change_high, change_percent and verdict: narrower, wider, or no significant change.
 
     Args:
         comparisons: (tier, reference).
@@ -217,10 +218,10 @@ def sizes(encoded: Encoded, grouping: Grouping) -> pd.DataFrame:
 def targeting(draws: Draws, grouping: Grouping, comparisons: Sequence[tuple[str, str]]) -> pd.DataFrame:
     """Return whether the group that the reference serves worst changes by more than the others do on average.
 
-    One row a metric and comparison: metric, tier, reference, underserved (the group of lowest AUC with the reference), and of
-    each statistic (change, change_percent, mci) the group's less the mean of the others', with ``_low``, ``_high`` and
-    ``_verdict``: more, less, or no significant difference. The group is chosen on the very test users that judge it, so
-    chance alone favours *more* a little.
+    One row a metric and comparison: metric, tier, reference, underserved (the group of lowest AUC with the reference),
+    and of each statistic (change, change_percent, mci) the group's less the mean of the others', with ``_low``,
+    ``_high`` and ``_verdict``: more, less, or no significant difference. The group is chosen on the very test users
+    that judge it, so chance alone favours *more* a little.
     """
     rows = []
     for metric in METRICS:

@@ -1,14 +1,14 @@
 """Sensitivity of trained models: the gradient of the logit with respect to the ID table, by degree of the nodes.
 
-Theorem 1 bounds an untrained layer's constant by the node's degree, and its Insight concludes that a higher degree makes the
-output less sensitive. A trained model is a LightGCN map z = p(S) E with a rating function r on top. With g_n the gradient of
-the logit of a pair (u, i) with respect to z_n, and c_n the exact constant of the map to z_n (the norm of row n of p(S),
-:func:`ctrnb.theory.lightgcn.node_constants`; 1 without message passing),
+Theorem 1 bounds an untrained layer's constant by the node's degree, and its Insight concludes that a higher degree
+makes the output less sensitive. A trained model is a LightGCN map z = p(S) E with a rating function r on top. With g_n
+the gradient of the logit of a pair (u, i) with respect to z_n, and c_n the exact constant of the map to z_n (the norm
+of row n of p(S), :func:`ctrnb.theory.lightgcn.node_constants`; 1 without message passing),
 
     ||d logit / d E||^2 = ||g_u||^2 c_u^2 + ||g_i||^2 c_i^2 + 2 <g_u, g_i> <p(S)_u, p(S)_i>,
 
-and the part that goes through one node is ||g_n|| c_n. Hence its elasticity in the degree, the slope of its logarithm on the
-degree's, is that of ||g_n||, which training makes, plus that of c_n, which the graph makes.
+and the part that goes through one node is ||g_n|| c_n. Hence its elasticity in the degree, the slope of its logarithm
+on the degree's, is that of ||g_n||, which training makes, plus that of c_n, which the graph makes.
 """
 
 from collections.abc import Sequence
@@ -20,8 +20,7 @@ import torch
 from scipy import stats
 
 from ctrnb.data import Encoded, training_graph
-from ctrnb.encoders import CTRNetwork
-from ctrnb.encoders.lightgcn import LightGCNEncoder
+from ctrnb.encoders import LightGCNEncoder
 from ctrnb.errors import ConfigError, MetricError
 from ctrnb.models import model_config
 from ctrnb.settings import build
@@ -29,7 +28,7 @@ from ctrnb.study.changes import estimate
 from ctrnb.theory import lightgcn, operators
 from ctrnb.training import RunResult
 from ctrnb.training.config import EncoderConfig, Specification, TrainingConfig
-from ctrnb.training.tiers import build_network
+from ctrnb.training.network import CTRNetwork, build_network
 
 SIDES = ("user", "item")
 PARTS = ("total", "through", "head", "constant")
@@ -83,7 +82,7 @@ def rows_of_map(encoded: Encoded, network: CTRNetwork, nodes: np.ndarray, edges:
 
 
 def node_sensitivities(encoded: Encoded, result: RunResult, rows: np.ndarray) -> pd.DataFrame:
-    """Return one row a node of the sampled pairs: side, node, degree, harmonic (mean of its neighbours' degrees), pairs, and
+    """Return one row a node of the sampled pairs.
 
     ``total``, the norm of the logit's gradient with respect to the whole table; ``through``, of the part through this node;
     ``head``, of the gradient with respect to z_n; and ``constant``, c_n. Each norm is the geometric mean over the node's pairs
@@ -131,10 +130,10 @@ def elasticities(
 ) -> pd.DataFrame:
     """Return the elasticity of each part of the sensitivity in a node's degree, a row a side and part.
 
-    Columns: side, part (:data:`PARTS`), value, low, high (95 %, over nodes drawn anew and seeds), rank (Spearman's correlation,
-    mean over seeds), nodes, silent, verdict: falls, rises, or no trend beyond chance. ``through`` is ``head`` plus ``constant``.
-    A logarithm needs a gradient: nodes without any in one of the runs, such as those whose entries AFN's logarithm cuts off,
-    are left out and counted as ``silent``.
+    Columns: side, part (:data:`PARTS`), value, low, high (95 %, over nodes drawn anew and seeds), rank (Spearman's
+    correlation, mean over seeds), nodes, silent, verdict: falls, rises, or no trend beyond chance. ``through`` is
+    ``head`` plus ``constant``. A logarithm needs a gradient: nodes without any in one of the runs, such as those whose
+    entries AFN's logarithm cuts off, are left out and counted as ``silent``.
 
     Args:
         tables: of :func:`node_sensitivities` on the same pairs, one a training seed.

@@ -99,18 +99,9 @@ def curate(ratings: Ratings, curation: Curation) -> Curated:
     keep = ~middle if curation.drop_middle else np.ones(len(frame), bool)
     if not keep.any():
         raise DataError(f"{ratings.name}: every rating is a middle rating. Curate without dropping them.")
-    rows = np.flatnonzero(keep)
-    user, item = frame["user"].to_numpy()[rows], frame["item"].to_numpy()[rows]
-    core = kcore(user, item, curation.k)
-    if not core.any():
-        raise DataError(
-            f"{curation.k}-core of {len(rows)} interactions is empty: the densest user has {np.bincount(user).max()}, "
-            f"the densest item {np.bincount(item).max()}. Use a smaller k."
-        )
-    core[core] = whole_users(user[core], ratings.sample, curation)
-    rows = rows[core]
-    kept_users, user = np.unique(user[core], return_inverse=True)
-    kept_items, item = np.unique(item[core], return_inverse=True)
+    rows = core_rows(ratings, np.flatnonzero(keep), curation)
+    kept_users, user = np.unique(frame["user"].to_numpy()[rows], return_inverse=True)
+    kept_items, item = np.unique(frame["item"].to_numpy()[rows], return_inverse=True)
     rating = frame["rating"].to_numpy()[rows]
     interactions = pd.DataFrame(
         {
@@ -134,6 +125,23 @@ def curate(ratings: Ratings, curation: Curation) -> Curated:
         ratings.item_fields,
         curation,
     )
+
+
+def core_rows(ratings: Ratings, rows: np.ndarray, curation: Curation) -> np.ndarray:
+    """Return those of ``rows``, row numbers of the ratings, that are in their k-core and in the sample asked for.
+
+    Raises:
+        DataError: the core is empty, or smaller than the sample.
+    """
+    user, item = (ratings.interactions[side].to_numpy()[rows] for side in ("user", "item"))
+    core = kcore(user, item, curation.k)
+    if not core.any():
+        raise DataError(
+            f"{curation.k}-core of {len(rows)} interactions is empty: the densest user has {np.bincount(user).max()}, "
+            f"the densest item {np.bincount(item).max()}. Use a smaller k."
+        )
+    core[core] = whole_users(user[core], ratings.sample, curation)
+    return rows[core]
 
 
 def kcore(user: np.ndarray, item: np.ndarray, k: int) -> np.ndarray:

@@ -116,23 +116,19 @@ def load_table(toml: Path, data_dir: Path | None = None) -> Ratings:
     """Return the ratings that a dataset TOML describes.
 
     Raises:
-        ConfigError: the TOML is absent, malformed, or has an unknown or ill-typed key.
+        ConfigError: the TOML is absent or malformed, lacks a key, or has an unknown or ill-typed one.
         DataError: a file or column is missing, or a rating is not a finite number, with file, line and column.
     """
     document = read_toml(toml)
     sections = {name: document.pop(name) for name in ("ratings", "users", "items") if name in document}
     for name, section in sections.items():
         if not isinstance(section, dict):
-            raise DataError(f"{toml}: {name} must be a table, written [{name}].")
+            raise ConfigError(f"{toml}: {name} must be a table, written [{name}].")
     if "ratings" not in sections:
-        raise DataError(f"{toml} has no [ratings] table. It needs path, user, item and rating.")
+        raise ConfigError(f"{toml} has no [ratings] table. It needs path, user, item and rating.")
     description = build(Description, {"name": toml.stem, **document}, where=str(toml))
-    ratings = required(RatingsFile, sections["ratings"], f"[ratings] of {toml}")
-    sides = {
-        name: required(SideFile, sections[name], f"[{name}] of {toml}")
-        for name in ("users", "items")
-        if name in sections
-    }
+    ratings = build(RatingsFile, sections.pop("ratings"), where=f"[ratings] of {toml}")
+    sides = {name: build(SideFile, section, where=f"[{name}] of {toml}") for name, section in sections.items()}
     path = find_file(ratings.path, toml, data_dir)
     names = [ratings.user, ratings.item, ratings.rating, *([ratings.timestamp] if ratings.timestamp else [])]
     frame = read_columns(path, names, ratings.separator)
@@ -152,20 +148,6 @@ def load_table(toml: Path, data_dir: Path | None = None) -> Ratings:
         positive_threshold=description.positive,
         middle=description.middle,
     )
-
-
-def required(cls: Any, section: dict[str, Any], where: str) -> Any:
-    """Return ``section`` as settings.
-
-    Raises:
-        DataError: a key that has no default is missing.
-    """
-    from dataclasses import MISSING, fields
-
-    absent = [f.name for f in fields(cls) if f.default is MISSING and f.name not in section]
-    if absent:
-        raise DataError(f"{where} lacks {', '.join(absent)}.")
-    return build(cls, section, where=where)
 
 
 def find_file(name: str, toml: Path, data_dir: Path | None) -> Path:
@@ -232,8 +214,8 @@ def read_parquet(path: Path, names: list[str], lists: tuple[str, ...]) -> pd.Dat
 def read_csv(path: Path, names: list[str], separator: str) -> pd.DataFrame:
     """Return the named columns of a CSV file as text.
 
-    By pyarrow, which refuses a row with another number of fields than the first: pandas leaves out those that are too many,
-    or takes the first for the row's label and moves every column.
+    By pyarrow, which refuses a row with another number of fields than the first: pandas leaves out those that are too
+    many, or takes the first for the row's label and moves every column.
     """
     from pyarrow import csv
 

@@ -2,7 +2,6 @@
 
 from ctrnb.encoders.fields import FieldEncoder
 from ctrnb.encoders.lightgcn import LightGCNEncoder
-from ctrnb.encoders.network import CTRNetwork
 from ctrnb.encoders.table import TableEncoder
 
-__all__ = ["CTRNetwork", "FieldEncoder", "LightGCNEncoder", "TableEncoder"]
+__all__ = ["FieldEncoder", "LightGCNEncoder", "TableEncoder"]

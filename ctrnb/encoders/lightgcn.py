@@ -27,9 +27,9 @@ class LightGCNEncoder(TableEncoder):
 
     Two ways of computing it give the same numbers up to rounding. On a CPU, and on large graphs, L products with the
     two bipartite blocks of S in CSR; on a GPU, for at most ``FOLDED_NODES`` nodes, one product with the dense sum of
-    a_l S^l, computed once: many small kernels cost more there than one large one. The last hop for a batch's nodes alone
-    was tried and left out: popular items bring so many of the edges into every batch that cutting out their rows, and
-    scattering the gradient back, takes what it saves.
+    a_l S^l, computed once: many small kernels cost more there than one large one. The last hop for a batch's nodes
+    alone was tried and left out: popular items bring so many of the edges into every batch that cutting out their rows,
+    and scattering the gradient back, takes what it saves.
 
     Args:
         graph: training edges between id codes.
@@ -94,12 +94,14 @@ class Propagation(torch.autograd.Function):
     def forward(
         ctx: Any, table: Tensor, to_users: Tensor, to_items: Tensor, readout: tuple[float, ...], num_users: int
     ) -> Tensor:
+        """Return p(S) E of a table E (node, dim)."""
         ctx.save_for_backward(to_users, to_items)
         ctx.readout, ctx.num_users = readout, num_users
         return propagate(table, to_users, to_items, readout, num_users)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradient of the table, p(S) times the incoming one."""
         to_users, to_items = ctx.saved_tensors
         return propagate(gradients[0].contiguous(), to_users, to_items, ctx.readout, ctx.num_users), *[None] * 4
 

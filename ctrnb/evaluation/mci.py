@@ -18,7 +18,17 @@ def mci(base: Any, change: Any) -> Any:
         MetricError: an AUC out of (0, 1), as when percent are given.
     """
     p, c = np.asarray(base, np.float64), np.asarray(change, np.float64)
-    if not ((p > 0) & (p < 1) & (p + c > 0) & (p + c < 1)).all():
+    value = mci_or_nan(p, p + c)
+    if np.isnan(value).any():
         raise MetricError("MCI needs AUC before and after strictly between 0 and 1, as fractions.")
-    value = np.log1p(-p) - np.log1p(-(p + c))
     return float(value) if value.ndim == 0 else value
+
+
+def mci_or_nan(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Return MCI from one AUC to another, of one shape; NaN where one is not strictly between 0 and 1.
+
+    That is for draws of few users, where an AUC of 0 or 1 comes by chance; :func:`mci` refuses it.
+    """
+    inside = (before > 0) & (before < 1) & (after > 0) & (after < 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(inside, np.log1p(-before) - np.log1p(-after), np.nan)

@@ -5,6 +5,8 @@ import torch
 
 from ctrnb.errors import MetricError
 
+EDGE = 1e-7  # what logloss keeps probabilities away from 0 and 1: float32 rounds what is nearer
+
 
 def auc(label: np.ndarray, score: np.ndarray) -> float:
     """Return the area under the ROC curve: the chance that a click scores above a non-click, a tie counting half.
@@ -48,9 +50,7 @@ def auc_on_device(label: torch.Tensor, score: torch.Tensor) -> float:
 
 
 def logloss(label: np.ndarray, probability: np.ndarray) -> float:
-    """Return the mean binary cross-entropy in nats (Equation 3's first term), in float64.
-
-    Probabilities are kept 1e-7 away from 0 and 1: float32 rounds what is nearer.
+    """Return the mean binary cross-entropy in nats (Equation 3's first term), in float64: that of :func:`losses`.
 
     Raises:
         MetricError: no interaction, a label other than 0 and 1, or a probability outside [0, 1].
@@ -60,13 +60,22 @@ def logloss(label: np.ndarray, probability: np.ndarray) -> float:
         raise MetricError("logloss of no interactions is undefined.")
     if not ((p >= 0) & (p <= 1)).all():
         raise MetricError(f"{p[~((p >= 0) & (p <= 1))][0]} is not a probability.")
-    p = np.clip(p, 1e-7, 1 - 1e-7)
-    return float(-np.where(is_positive(label), np.log(p), np.log1p(-p)).mean())
+    return float(losses(label, p).mean())
+
+
+def losses(label: np.ndarray, probability: np.ndarray) -> np.ndarray:
+    """Return the binary cross-entropy of each interaction in nats, float64 (N,), probabilities kept EDGE from 0 and 1.
+
+    Raises:
+        MetricError: a label is neither 0 nor 1.
+    """
+    p = np.clip(np.asarray(probability, np.float64), EDGE, 1 - EDGE)
+    return -np.where(is_positive(label), np.log(p), np.log1p(-p))
 
 
 def logloss_on_device(label: torch.Tensor, probability: torch.Tensor) -> float:
     """Return :func:`logloss` of tensors of 0 or 1 and of probabilities, computed where they lie."""
-    p = probability.double().clamp(1e-7, 1 - 1e-7)
+    p = probability.double().clamp(EDGE, 1 - EDGE)
     return torch.nn.functional.binary_cross_entropy(p, label.double()).item()
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ctrnb.evaluation.metrics import check, is_positive
+from ctrnb.evaluation.metrics import check, losses
 
 Weighted = Callable[[np.ndarray], float]  # weights of the users (users,) -> the metric
 
@@ -53,10 +53,15 @@ def weighted_auc(label: np.ndarray, score: np.ndarray, user: np.ndarray) -> Weig
 
 
 def weighted_logloss(label: np.ndarray, probability: np.ndarray, user: np.ndarray, users: int) -> Weighted:
-    """Return logloss as a function of the users' weights: :func:`ctrnb.evaluation.logloss` of everyone repeated so often."""
-    p = np.clip(np.asarray(probability, np.float64), 1e-7, 1 - 1e-7)
-    losses = -np.where(is_positive(label), np.log(p), np.log1p(-p))
-    total, count = np.bincount(user, losses, users), np.bincount(user, minlength=users)
+    """Return :func:`ctrnb.evaluation.logloss` of everyone repeated so often, as a function of the users' weights.
+
+    Args:
+        label, probability, user: of each interaction (N,); users are row numbers of the weights.
+
+    Raises:
+        MetricError: a label is neither 0 nor 1.
+    """
+    total, count = np.bincount(user, losses(label, probability), users), np.bincount(user, minlength=users)
 
     def value(weights: np.ndarray) -> float:
         interactions = weights @ count

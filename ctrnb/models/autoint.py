@@ -50,6 +50,7 @@ class InteractingLayer(nn.Module):
         self.query, self.key, self.value, self.residual = (linear(inputs, outputs, bias=False) for _ in range(4))
 
     def forward(self, fields: Float[Tensor, "batch field inputs"]) -> Float[Tensor, "batch field outputs"]:
+        """Return each field as a mix of all fields, (batch, field, inputs) -> (batch, field, outputs)."""
         query, key, value = (
             layer(fields).unflatten(-1, (self.heads, -1)).transpose(1, 2)
             for layer in (self.query, self.key, self.value)

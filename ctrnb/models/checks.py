@@ -12,6 +12,13 @@ def require_positive(owner: str, **values: int) -> None:
             raise ConfigError(f"{owner}.{name}={value}: it must be at least 1.")
 
 
+def require_not_negative(owner: str, **values: int) -> None:
+    """Raise ConfigError unless each value is at least 0."""
+    for name, value in values.items():
+        if value < 0:
+            raise ConfigError(f"{owner}.{name}={value}: it must be 0 or more.")
+
+
 def require_widths(owner: str, *, allow_empty: bool = False, **widths: Sequence[int]) -> None:
     """Raise ConfigError unless each is a sequence of layer widths, all at least 1."""
     for name, value in widths.items():

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ctrnb.models.checks import require_positive, require_probability, require_widths
+from ctrnb.models.checks import require_not_negative, require_positive, require_probability, require_widths
 from ctrnb.models.layers import Readout, linear, mlp
 
 
@@ -22,15 +22,16 @@ class DCNv2Config:
 
     def __post_init__(self) -> None:
         require_positive("DCNv2Config", cross_layers=self.cross_layers, experts=self.experts)
+        require_not_negative("DCNv2Config", low_rank=self.low_rank)
         require_widths("DCNv2Config", hidden=self.hidden)
         require_probability("DCNv2Config", dropout=self.dropout)
-        require_positive("DCNv2Config", low_rank=self.low_rank + 1)
 
 
 class CrossMixture(nn.Module):
     """A gated mixture of low-rank crosses, Eqs. (2) to (4) of Wang et al. (2021).
 
     Expert e computes U_e tanh(C_e tanh(V_e^T x)) + b; a softmax over linear gates of x weighs the experts.
+    ``down`` holds V (expert, width, rank), ``core`` C (expert, rank, rank) and ``up`` U (expert, rank, width).
     """
 
     def __init__(self, width: int, rank: int, experts: int) -> None:
@@ -42,6 +43,7 @@ class CrossMixture(nn.Module):
         self.gate = linear(width, experts, bias=False)
 
     def forward(self, x: Float[Tensor, "batch width"]) -> Float[Tensor, "batch width"]:
+        """Return the experts' weighted sum, (batch, width) -> (batch, width); the caller multiplies it by x_0."""
         low = torch.tanh(torch.einsum("bw,ewr->ber", x, self.down))
         low = torch.tanh(torch.einsum("ber,ers->bes", low, self.core))
         experts = torch.einsum("ber,erw->bew", low, self.up) + self.bias

@@ -58,6 +58,7 @@ class EulerInteraction(nn.Module):
     def forward(
         self, real: Float[Tensor, "batch features dim"], imag: Float[Tensor, "batch features dim"]
     ) -> tuple[Float[Tensor, "batch outputs dim"], Float[Tensor, "batch outputs dim"]]:
+        """Return real and imaginary parts of the products, (batch, features, dim) -> (batch, outputs, dim) each."""
         squared = real.square() + imag.square()
         log_modulus = 0.5 * torch.log(squared + 1e-8)
         # a phase's slope is 1 over the modulus: a feature too small for the logarithm counts as one of phase near 0

@@ -45,6 +45,7 @@ class FeatureGate(nn.Module):
     def forward(
         self, context: Float[Tensor, "batch context"], x: Float[Tensor, "batch width"]
     ) -> Float[Tensor, "batch width"]:
+        """Return the stream's input, each of its entries scaled by a factor from 0 to 2, (batch, width)."""
         return x * (2 * torch.sigmoid(self.gate(context)))
 
 
@@ -68,6 +69,7 @@ class BilinearFusion(nn.Module):
     def forward(
         self, o1: Float[Tensor, "batch width_1"], o2: Float[Tensor, "batch width_2"]
     ) -> Float[Tensor, " batch"]:
+        """Return logits (batch,) of the two streams' outputs (batch, width_1) and (batch, width_2)."""
         heads_1 = o1.unflatten(-1, (self.heads, -1)).transpose(0, 1)  # (head, batch, width_1 / heads)
         heads_2 = o2.unflatten(-1, (self.heads, -1)).transpose(0, 1)
         crossed = ((heads_1 @ self.bilinear) * heads_2).sum(dim=(0, 2))

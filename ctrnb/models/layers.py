@@ -62,6 +62,7 @@ class Dropout(nn.Module):
         return (quarters(words)[:count] >= self.dropped - DROPOUT_RANGE // 2).view(shape)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return ``x``, of any shape, in training with some entries zero and the others scaled up."""
         if not self.training or self.probability == 0:
             return x
         return x * (self.keep(x.shape) * self.scale).to(x.dtype)
@@ -108,6 +109,7 @@ class Hidden(nn.Module):
         self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the layer's output, (batch, inputs) -> (batch, outputs)."""
         dropping = self.training and self.dropout.probability > 0
         if self.norm is None and dropping and x.device.type == "cpu" and not stacked(x):
             keep = self.dropout.keep(torch.Size((len(x), self.linear.out_features)))
@@ -124,13 +126,14 @@ def stacked(x: Tensor) -> bool:
 class LinearReLUDropout(torch.autograd.Function):
     """dropout(ReLU(W x + b)) in one pass over memory less each way: at these widths passes cost as much as products.
 
-    Since s max(z, 0) = max(s z, 0), dropout's scale s goes into the product; the rest is done in place. A unit's output is
-    zero exactly where ReLU or the mask stops its gradient, so the output alone is kept for the backward pass.
+    Since s max(z, 0) = max(s z, 0), dropout's scale s goes into the product; the rest is done in place. A unit's output
+    is zero exactly where ReLU or the mask stops its gradient, so the output alone is kept for the backward pass.
     """
 
     @staticmethod
     @torch.amp.custom_fwd(device_type="cpu", cast_inputs=torch.bfloat16)
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, keep: Tensor, scale: float) -> Tensor:
+        """Return the output (batch, outputs); ``keep`` is its mask, ``scale`` dropout's s."""
         out = torch.addmm(bias, x, weight.t(), beta=scale, alpha=scale).clamp_min_(0).mul_(keep)
         ctx.save_for_backward(x, weight, out)
         ctx.scale = scale
@@ -139,6 +142,7 @@ class LinearReLUDropout(torch.autograd.Function):
     @staticmethod
     @torch.amp.custom_bwd(device_type="cpu")
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradients of x, weight and bias from that of the output."""
         x, weight, out = ctx.saved_tensors
         inside = torch.ops.aten.threshold_backward(gradients[0], out, 0)
         nothing = x.new_zeros(())

@@ -19,8 +19,8 @@ from ctrnb import paper
 from ctrnb.errors import ParameterError
 from ctrnb.report.words import MARKS, NO_BREAK, with_interval
 from ctrnb.study.changes import LEVEL
-from ctrnb.study.ledger import TIER_NAMES
 from ctrnb.study.results import CELL
+from ctrnb.training.config import TIER_NAMES
 
 PAPER_NAMES = {"ml-1m": "ML-1M", "yelp2022": "Yelp2022", "yelp-small": "Yelp2022"}
 SAMPLES = ("yelp-small",)  # of the paper's dataset

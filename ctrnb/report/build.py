@@ -26,6 +26,7 @@ from ctrnb.report.downloads import write_downloads
 from ctrnb.report.execute import BookError, execute, is_current, page_of, read_record
 from ctrnb.report.progress import Lines, observer
 from ctrnb.settings import read_toml
+from ctrnb.study.local import available_cores
 from ctrnb.study.results import book_root
 
 MARK = "objects.inv"  # Sphinx writes it into every book
@@ -60,7 +61,7 @@ def build_book(
     build = build_folder(root)
     html = out or build / "html"
     check_out(html)
-    jobs = cores() if jobs is None else jobs
+    jobs = available_cores() if jobs is None else jobs
     os.environ.setdefault("CTRNB_RUNS", str(build / "runs"))
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # the quick runs' batches are too small to share between cores
     start = time.perf_counter()
@@ -112,11 +113,6 @@ def list_parameters(root: Path | None = None) -> str:
 def build_folder(root: Path) -> Path:
     """Return where a book is built: beside its chapters in a checkout, else in the current folder."""
     return (root if (root / "pyproject.toml").is_file() else Path.cwd()) / "_build"
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def flatten(profile: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ctrnb.analysis.density import FEWEST, Fit, dose_response, effects_of, proportional_p, statement, trend
+from ctrnb.analysis.density import FEWEST, DoseResponse, dose_response, effects_of, proportional_p, statement, trend
 from ctrnb.data.variant import split_variant
 from ctrnb.errors import MetricError
 from ctrnb.report.provenance import provenance, sources
@@ -75,7 +75,7 @@ class Arm:
         settings = pd.DataFrame([split_variant(str(name))[1] for name in found["dataset"]], index=found.index)
         return found.join(settings.apply(pd.to_numeric).drop(columns="density", errors="ignore"))
 
-    def fit(self, tier: str = "ft", reference: str = "control") -> Fit | None:
+    def fit(self, tier: str = "ft", reference: str = "control") -> DoseResponse | None:
         """Return the dose-response of one comparison, or None where too little was measured."""
         try:
             return dose_response(self.effects(tier, reference), self.dose, self.covariates)
@@ -211,7 +211,7 @@ def slopes(arm: Arm) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index("change") if rows else pd.DataFrame()
 
 
-def coefficients(fit: Fit) -> pd.DataFrame:
+def coefficients(fit: DoseResponse) -> pd.DataFrame:
     """Return every coefficient of a fit to read, in points with its 95 % interval."""
     shown = [with_interval(row.value, row.low, row.high) for row in fit.terms.itertuples()]
     return pd.DataFrame({"term": fit.terms["term"], "points (95 % interval)": shown}).set_index("term")

@@ -20,11 +20,11 @@ from ctrnb.report.tuning import marked
 from ctrnb.report.words import sign, with_interval
 from ctrnb.study.description import Cell, Study, read_study
 from ctrnb.study.inprocess import InProcessEngine
-from ctrnb.study.ledger import GAINS, TIER_NAMES, tables
+from ctrnb.study.ledger import GAINS, tables
 from ctrnb.study.results import ledgers, measured, measured_changes
 from ctrnb.study.sweep import Sweep
 from ctrnb.training import RunStore
-from ctrnb.training.config import TIERS
+from ctrnb.training.config import TIER_NAMES, TIERS
 
 METRICS = ("auc", "logloss", "auc_strong", "logloss_strong", *(f"auc_{name}" for name in GROUPS))
 

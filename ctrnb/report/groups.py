@@ -33,10 +33,10 @@ from ctrnb.report.provenance import by_place
 from ctrnb.report.words import MARKS, counted, with_interval
 from ctrnb.study.changes import LEVEL, Runs
 from ctrnb.study.finished import Finished
-from ctrnb.study.ledger import TIER_NAMES
 from ctrnb.study.results import results_folder
 from ctrnb.theory.effort import efforts
 from ctrnb.training import RunStore, train
+from ctrnb.training.config import TIER_NAMES
 
 KINDS = ("effects", "spreads", "targets")
 COMPARISONS = (("control", "base"), ("ft", "base"), ("ft", "control"), ("ts", "base"), ("ts", "control"))

@@ -17,12 +17,12 @@ from ctrnb.report.join import put, replaced
 from ctrnb.report.provenance import provenance
 from ctrnb.report.words import counted, with_interval
 from ctrnb.study.inprocess import InProcessEngine
-from ctrnb.study.ledger import TIER_NAMES
 from ctrnb.study.local import LocalEngine
 from ctrnb.study.penalties import sweep_penalties
 from ctrnb.study.progress import Lines
 from ctrnb.study.results import CELL, CHANGES, measured, measured_changes, results_folder
 from ctrnb.training import RunStore
+from ctrnb.training.config import TIER_NAMES
 
 NAME = "penalty"
 MOVES = "-moves"

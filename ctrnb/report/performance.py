@@ -8,8 +8,8 @@ import pandas as pd
 from ctrnb.models import DISPLAY
 from ctrnb.report.provenance import devices
 from ctrnb.report.words import counted
-from ctrnb.study.ledger import TIER_NAMES
 from ctrnb.study.results import measured, results_folder
+from ctrnb.training.config import TIER_NAMES
 
 WANTED = ("fuxictr", "dataloader", "tiers", "growth", "stacked", "ceilings", "memory", "yelp-size")
 COLUMNS = {  # what a table of the chapter shows, and under which name

@@ -16,8 +16,9 @@ from ctrnb.report.provenance import provenance, titled
 from ctrnb.report.words import MARKS, with_interval
 from ctrnb.study.changes import LEVEL, Runs
 from ctrnb.study.finished import Finished
-from ctrnb.study.ledger import TIER_NAMES, flat_row
+from ctrnb.study.ledger import flat_row
 from ctrnb.study.results import CELL, results_folder
+from ctrnb.training.config import TIER_NAMES
 
 PART_NAMES = {
     "total": "whole gradient",

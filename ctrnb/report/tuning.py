@@ -17,9 +17,9 @@ import pandas as pd
 from ctrnb.report.provenance import provenance
 from ctrnb.report.words import with_interval
 from ctrnb.study.changes import LEVEL, holm
-from ctrnb.study.ledger import TIER_NAMES
 from ctrnb.study.penalties import FAR, is_open
 from ctrnb.study.results import CELL, all_changes, ledgers, measured, measured_changes, results_folder
+from ctrnb.training.config import TIER_NAMES
 
 PENALTY = "training.l2_embedding"
 MARK = "*"  # of a model whose cell is open

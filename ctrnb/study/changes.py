@@ -8,7 +8,8 @@ seed. For n seeds let d_s be the difference with seed s on all test interactions
   what other users would give with these very trainings.
 * *Both*, which decides: the variances of d are added, v = v_users + v_seeds, and d +- t sqrt(v) is the interval with
   Welch and Satterthwaite's degrees of freedom v^2 / (v_seeds^2 / (n - 1)). What users and seeds share is counted in
-  both, which errs on the side of a wider interval. With one seed v_seeds is unknown and the interval is over users alone.
+  both, which errs on the side of a wider interval. With one seed v_seeds is unknown and the interval is over users
+  alone.
 
 ``mde`` is the smallest true change that this design would find significant at 5 % with 80 % probability.
 """
@@ -91,7 +92,7 @@ def estimate(values: np.ndarray, resampled: np.ndarray) -> Estimate:
 
 @cache
 def detectable(df: float, level: float = LEVEL, power: float = POWER) -> float:
-    """Return the effect, in standard errors, that a two-sided t-test with ``df`` degrees of freedom finds with ``power``."""
+    """Return the effect, in standard errors, that a two-sided t-test with ``df`` degrees finds with ``power``."""
     critical = stats.t.ppf(1 - level / 2, df)
     scale = np.sqrt(stats.chi2.ppf((np.arange(5000) + 0.5) / 5000, df) / df)  # of the estimated standard error
 
@@ -112,7 +113,7 @@ def verdict(low: float, high: float, metric: str = "auc") -> str:
     return "no significant change"
 
 
-Runs = Mapping[tuple[str, int], RunResult]  # by tier and number of the draw
+Runs = Mapping[tuple[str, int], RunResult]  # by tier and number of the repetition
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ def resample(runs: Runs, encoded: Sequence[Encoded], *, repeats: int, seed: int 
     metrics = {
         (metric, tier, number): function
         for (tier, number), run in runs.items()
-        for metric, function in weighted(encoded[number], run.predictions(), users).items()
+        for metric, function in weighted(encoded[number], run.probabilities, users).items()
     }
     everyone = np.ones(users, np.int64)
     draws = user_draws(list(metrics.values()), users, seed=seed, repeats=repeats)
@@ -239,7 +240,7 @@ def holm(p_values: np.ndarray) -> np.ndarray:
 
 
 def with_holm(table: pd.DataFrame) -> pd.DataFrame:
-    """Return :func:`changes` rows with ``p_holm``: adjusted within each metric, tier and reference of the whole table."""
+    """Return :func:`changes` rows with ``p_holm``: adjusted within each metric, tier and reference."""
     adjusted = table.groupby(["metric", "tier", "reference"])["p_value"].transform(lambda p: holm(p.to_numpy()))
     return table.assign(p_holm=adjusted)
 
@@ -247,5 +248,5 @@ def with_holm(table: pd.DataFrame) -> pd.DataFrame:
 def delong_p(encoded: Encoded, run: RunResult, reference: RunResult) -> float:
     """Return DeLong's two-sided p-value for one run's AUC against another's on the same test interactions."""
     label = encoded.label[encoded.rows("test")]
-    p_value = delong(label, run.predictions(), reference.predictions()).p_value
+    p_value = delong(label, run.probabilities, reference.probabilities).p_value
     return np.nan if p_value is None else p_value

@@ -76,7 +76,7 @@ class RayEngine:
         try:
             return self.ray.get(reference)
         except self.ray.exceptions.RayError as error:
-            return Failure(f"lost after {RETRIES} retries: {str(error).splitlines()[0]}", lost=True)
+            return Failure(f"lost after {RETRIES} retries: {str(error).splitlines()[0]}")
 
     def close(self) -> None:
         """Cancel what is running and leave the cluster; one that was started here ends."""

@@ -8,9 +8,9 @@ from ctrnb.errors import ConfigError
 from ctrnb.study.description import read_study
 from ctrnb.study.estimate import Timing, estimated_seconds, probe, timings
 from ctrnb.study.ledger import changes_path, check_suffix, check_writable, tables, write_table
-from ctrnb.study.plan import Training, sizes, steps
+from ctrnb.study.plan import Training, sizes, steps, total
 from ctrnb.study.progress import duration, observer
-from ctrnb.study.sweep import Engine, Sweep
+from ctrnb.study.sweep import Engine, Splits, Sweep
 from ctrnb.training import RunStore
 from ctrnb.training.device import pick_device
 
@@ -27,7 +27,7 @@ def dry_run(
     if workers < 1:
         raise ConfigError(f"workers={workers}: at least 1 is needed.")
     study = read_study(path, models)
-    sweep = Sweep(study, RunStore(runs), data_dir=data_dir, device=device)
+    sweep = Sweep(study, RunStore(runs), Splits(data_dir), device=device)
     startable = len(sweep.open_steps())
     known, seconds = timings(runs), 0.0
     measured, cells = len(known), []
@@ -37,7 +37,7 @@ def dry_run(
         open_ = {} if sweep.group_complete(group) else sizes(study, group)
         counts = {tier: count - finished.count(tier) for tier, count in open_.items() if count > finished.count(tier)}
         for tier, count in counts.items():
-            seconds += count * seconds_of(known, sweep, group.training(group.draws[0], tier, study.common()))
+            seconds += count * seconds_of(known, sweep, group.training(group.repetitions[0], tier, study.common()))
         cell = {"dataset": group.dataset, "k": group.k, "drop_middle": group.drop_middle, "model": group.model}
         cells.append(cell | {"done": len(finished), "left": sum(counts.values())})
         done, left = done + len(finished), left + sum(counts.values())
@@ -72,8 +72,9 @@ def sweep(
     With ``models`` it is the study's part about them. Up to ``stacked`` trainings that differ in their seed, rate or
     penalty on embeddings alone are trained as one.
 
-    Keys: study; trainings (in the end, at most); done; reused (of those done, found finished); failed, a list of training
-    and reason; complete (whether every training of the study is done); and, where there is one, ledger and changes, paths.
+    Keys: study; trainings (in the end, at most); done; reused (of those done, found finished); failed, a list of
+    training and reason; complete (whether every training of the study is done); and, where there is one, ledger and
+    changes, paths.
 
     Raises:
         ConfigError: the study is malformed, ``out`` has another suffix than a ledger's, or ``stacked`` is below 1.
@@ -88,13 +89,12 @@ def sweep(
     check_writable(out)
     if engine.local:
         pick_device(device)
-    state = Sweep(study, RunStore(runs), data_dir=data_dir, device=device, stacked=stacked)
-    with observer(state.total()) as shown:
-        state.observer = shown
+    with observer(total(study)) as shown:
+        state = Sweep(study, RunStore(runs), Splits(data_dir), device=device, stacked=stacked, observer=shown)
         state.run(engine)
     return {
         "study": study.name,
-        "trainings": state.total(),
+        "trainings": total(study),
         "done": shown.done,
         "reused": shown.reused,
         "failed": [{"training": str(training), "reason": reason} for training, reason in state.failures.items()],

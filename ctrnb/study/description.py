@@ -4,7 +4,7 @@
     about = "Six models, four tiers, five seeds."
 
     [[cells]]                       # everything in a cell is combined with everything else in it
-    datasets = ["ml-1m"]            # names, or dataset TOMLs relative to this file, or variants such as "ml-1m:thin=0.1"
+    datasets = ["ml-1m"]            # names, dataset TOMLs relative to this file, or variants such as "ml-1m:thin=0.1"
     k = [6]
     models = ["dcnv2", "afn"]       # default: all six
     tiers = ["base", "ft"]          # default: all four
@@ -41,6 +41,7 @@ from ctrnb.training.config import SECTIONS, TIERS, check_tier, settings
 from ctrnb.training.tiers import shared_with_base
 
 ANY = "any"
+Repetition = tuple[int, int]  # seed of the split, seed of the training
 Pairs = tuple[tuple[str, Any], ...]  # settings as sorted (name, value), hashable
 
 
@@ -72,8 +73,8 @@ class Cell:
         if min(self.k) < 1 or min((*self.seeds, self.split_seed)) < 0:
             raise ConfigError("a cell's k must be at least 1, and its seeds 0 or more.")
 
-    def draws(self) -> tuple[tuple[int, int], ...]:
-        """Return (seed of the split, seed of the training) of each repetition."""
+    def repetitions(self) -> tuple[Repetition, ...]:
+        """Return the seeds of each repetition."""
         of = {"training": lambda s: (self.split_seed, s), "split": lambda s: (s, 0), "both": lambda s: (s, s)}
         return tuple(of[self.vary](seed) for seed in self.seeds)
 
@@ -136,7 +137,7 @@ class Study:
         return pairs(flatten(self.fixed, "fixed"))
 
     def points(self, model: str, tier: str) -> tuple[Pairs, ...]:
-        """Return the candidates of one model and tier in the order of the grid; one, empty, where nothing is searched."""
+        """Return the candidates of one model and tier in the order of the grid; an empty one for no search."""
         lines: dict[str, list] = {}
         for name in (ANY, model):
             lines |= flatten(self.grid.get(name, {}).get(tier, {}), "grid")

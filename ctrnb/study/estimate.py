@@ -34,6 +34,7 @@ def timings(folder: Path | None) -> list[Timing]:
 
 
 def read_timings(folder: Path) -> Iterator[Timing]:
+    """Yield the timing of each run in a folder that can be read, by run_id."""
     for path in sorted(folder.glob("*/run.json")):
         try:
             row = json.loads(path.read_bytes())["row"]
@@ -43,7 +44,7 @@ def read_timings(folder: Path) -> Iterator[Timing]:
 
 
 def alike(known: Iterable[Timing], dataset: str, training: Training) -> list[Timing]:
-    """Return the timings nearest to a training: of its dataset, model and tier; its model and tier; its model and encoder."""
+    """Return the timings nearest to a training: of its dataset, model, tier, else model, tier, else model, encoder."""
     known = list(known)
     graph = training.tier in GRAPH_TIERS
     for nearest in (
@@ -82,7 +83,8 @@ def probe(encoded: Encoded, training: Training, *, device: str, seconds: float =
     begun: list[float] = []
 
     def watch(epoch: int, done: float, best: float | None) -> None:
-        begun.append(time.perf_counter()) if not begun else None
+        if not begun:
+            begun.append(time.perf_counter())
         if done > 0 and time.perf_counter() - begun[0] > seconds:
             raise Enough(done)
 

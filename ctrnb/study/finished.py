@@ -11,7 +11,7 @@ from ctrnb.data import Encoded
 from ctrnb.study.changes import Runs
 from ctrnb.study.description import read_study
 from ctrnb.study.ledger import finished
-from ctrnb.study.sweep import Sweep
+from ctrnb.study.sweep import Splits, Sweep
 from ctrnb.training import RunStore
 
 
@@ -37,18 +37,14 @@ def finished_cells(path: Path, runs: Path, *, data_dir: Path | None = None) -> I
 
     Models without such a seed are passed over, and so are those of several splits: their test parts are not paired.
     """
-    sweep = Sweep(read_study(path), RunStore(runs), data_dir=data_dir)
+    sweep = Sweep(read_study(path), RunStore(runs), Splits(data_dir))
     sweep.open_steps()
     for group in sweep.groups:
         final = [(step.training, run) for step, run in finished(sweep, group) if step.stage == "final"]
-        whole = [
-            draw for draw in group.draws if sum(draw == (t.split.seed, t.seed) for t, _ in final) == len(group.tiers)
-        ]
+        whole = [each for each in group.repetitions if sum(t.repetition == each for t, _ in final) == len(group.tiers)]
         if not whole or len({split for split, _ in whole}) > 1:
             continue
-        kept = {
-            (t.tier, whole.index((t.split.seed, t.seed))): run for t, run in final if (t.split.seed, t.seed) in whole
-        }
+        kept = {(t.tier, whole.index(t.repetition)): run for t, run in final if t.repetition in whole}
         split = group.training(whole[0], "base", ()).split
         encoded, users = sweep.splits.encoded(split), sweep.splits.curated(split).users
         place = {"dataset": encoded.name, "k": group.k, "drop_middle": group.drop_middle}

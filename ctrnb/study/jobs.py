@@ -32,10 +32,9 @@ class Job:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a job gave no run; ``lost`` where its worker died rather than the training."""
+    """Why a job gave no run."""
 
     reason: str
-    lost: bool = False
 
 
 Outcome = list[Files] | Failure

@@ -24,9 +24,8 @@ from ctrnb.study.changes import Draws, Runs, changes, delong_p, resample, with_h
 from ctrnb.study.plan import Group, Step, steps
 from ctrnb.study.sweep import Sweep
 from ctrnb.training import RunResult
+from ctrnb.training.config import TIER_NAMES, TIERS
 
-TIER_NAMES = {"base": "Base", "control": "Control", "ft": "FT", "ts": "TS"}
-VARYING = ("seconds_per_epoch", "train_samples_per_second", "peak_memory_mb", "date", "command")  # from run to run
 GAINS = (("delta", "base"), ("gain", "control"))
 SUFFIXES = (".csv", ".parquet")
 
@@ -63,13 +62,17 @@ def finished(sweep: Sweep, group: Group) -> list[tuple[Step, RunResult]]:
     for step in steps(sweep.study, group, sweep.known):
         if sweep.known.get(step.training) is not None and (result := sweep.result(step.training)) is not None:
             found.append((step, result))
-    order = {draw: number for number, draw in enumerate(group.draws)}
+    order = {repetition: number for number, repetition in enumerate(group.repetitions)}
     stages = ("final", "search", "support")
 
     def place(entry: tuple[Step, RunResult]) -> tuple:
         training = entry[0].training
-        draw = order[training.split.seed, training.seed]
-        return list(TIER_NAMES).index(training.tier), stages.index(entry[0].stage), draw, repr(training.overrides)
+        return (
+            TIERS.index(training.tier),
+            stages.index(entry[0].stage),
+            order[training.repetition],
+            repr(training.overrides),
+        )
 
     return sorted(found, key=place)
 
@@ -96,8 +99,10 @@ def training_row(sweep: Sweep, step: Step, result: RunResult) -> dict[str, Any]:
 
 
 def densities(encoded: Encoded) -> dict[str, float]:
-    """Return size and density: ``density_percent``, interactions over users times items (Table 1), the same of the training
-    part alone, its interactions, and those a user and an item have of it on average.
+    """Return size and density.
+
+    ``density_percent``, interactions over users times items (Table 1); the same of the training part alone; its
+    interactions; and those that a user and an item have of it on average.
 
     Where a dataset was thinned, its training part alone was.
     """
@@ -117,7 +122,7 @@ def compare(sweep: Sweep, group: Group, found: list[tuple[Step, RunResult]], row
     runs = final_runs(group, found)
     if not runs:
         return pd.DataFrame()
-    encoded = [sweep.splits.encoded(group.training(draw, "base", ()).split) for draw in group.draws]
+    encoded = [sweep.splits.encoded(group.training(each, "base", ()).split) for each in group.repetitions]
     draws = resample(runs, encoded, repeats=sweep.study.repeats)
     for (tier, number), result in runs.items():
         rows[result.row["run_id"]] |= own_changes(runs, draws, tier, number, encoded[number])
@@ -136,7 +141,7 @@ def compare(sweep: Sweep, group: Group, found: list[tuple[Step, RunResult]], row
 def final_runs(group: Group, found: list[tuple[Step, RunResult]]) -> Runs:
     """Return the final trainings among a group's :func:`finished` ones, by tier and number of the repetition."""
     return {
-        (step.training.tier, group.draws.index((step.training.split.seed, step.training.seed))): result
+        (step.training.tier, group.repetitions.index(step.training.repetition)): result
         for step, result in found
         if step.stage == "final"
     }
@@ -208,8 +213,3 @@ def check_suffix(path: Path) -> None:
     """Raise ConfigError unless a table can be written under this name."""
     if path.suffix not in SUFFIXES:
         raise ConfigError(f"{path}: a ledger is written as {' or '.join(SUFFIXES)}.")
-
-
-def deterministic(ledger: pd.DataFrame) -> pd.DataFrame:
-    """Return a ledger without the columns that differ from run to run: timings, date and command."""
-    return ledger.drop(columns=[name for name in VARYING if name in ledger])

@@ -106,7 +106,7 @@ class LocalEngine:
             self.queue.append(task)
             return
         reason = f"its worker process died {task.attempts} times, last with exit code {worker.process.exitcode}"
-        self.over.append((task.ticket, Failure(f"{reason} (out of memory, perhaps: use fewer --workers)", lost=True)))
+        self.over.append((task.ticket, Failure(f"{reason} (out of memory, perhaps: use fewer --workers)")))
 
     def close(self) -> None:
         """End all workers at once."""

@@ -1,4 +1,4 @@
-"""The penalty on embeddings as an experiment: every tier trained at each of several penalties, the same for all tiers."""
+"""The penalty on embeddings as an experiment: every tier trained at each of several penalties."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -52,8 +52,7 @@ def sweep_penalties(
     for penalty in sorted(penalties):
         fixed = {"training": {"precision": "fp32", "l2_embedding": penalty, **limit}}
         study = Study("penalties", (Cell((dataset,), (k,), (model,), seeds=tuple(seeds)),), fixed=fixed)
-        state = Sweep(study, store, device=device)
-        state.splits, state.observer = splits, observer or Observer()
+        state = Sweep(study, store, splits, device=device, observer=observer or Observer())
         state.run(engine)
         if state.failures:
             training, reason = next(iter(state.failures.items()))
@@ -79,8 +78,8 @@ def moves(states: Mapping[float, Sweep]) -> pd.DataFrame:
         runs |= {(f"{tier} {penalty}", number): run for (tier, number), run in own.items() if tier != "ts"}
     least = min(states)
     first, group = states[least], states[least].groups[0]
-    encoded = [first.splits.encoded(group.training(draw, "base", ()).split) for draw in group.draws]
-    draws, seeds = resample(runs, encoded, repeats=first.study.repeats), range(len(group.draws))
+    encoded = [first.splits.encoded(group.training(each, "base", ()).split) for each in group.repetitions]
+    draws, seeds = resample(runs, encoded, repeats=first.study.repeats), range(len(group.repetitions))
 
     def base(penalty: float) -> tuple[np.ndarray, np.ndarray]:
         return draws.of("auc", f"base {penalty}", seeds)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ctrnb.data import Curation
-from ctrnb.study.description import Pairs, Study
+from ctrnb.study.description import Pairs, Repetition, Study
 from ctrnb.training.config import TIERS
 from ctrnb.training.tiers import shared_with_base
 
@@ -40,6 +40,11 @@ class Training:
     seed: int
     overrides: Pairs = ()
     base_overrides: Pairs = ()
+
+    @property
+    def repetition(self) -> Repetition:
+        """Its two seeds."""
+        return self.split.seed, self.seed
 
     def arguments(self) -> dict[str, Any]:
         """Return model, tier, overrides and base_overrides as ``train`` takes them; the seed is left out."""
@@ -86,12 +91,12 @@ class Group:
     drop_middle: bool
     model: str
     tiers: tuple[str, ...]
-    draws: tuple[tuple[int, int], ...]  # (seed of the split, seed of the training)
+    repetitions: tuple[Repetition, ...]
 
-    def training(self, draw: tuple[int, int], tier: str, overrides: Pairs, base_overrides: Pairs = ()) -> Training:
+    def training(self, repetition: Repetition, tier: str, overrides: Pairs, base_overrides: Pairs = ()) -> Training:
         """Return one training of the group."""
-        split = Split(self.dataset, self.k, self.drop_middle, draw[0])
-        return Training(split, self.model, tier, draw[1], overrides, base_overrides)
+        split = Split(self.dataset, self.k, self.drop_middle, repetition[0])
+        return Training(split, self.model, tier, repetition[1], overrides, base_overrides)
 
 
 STARTS_FROM = {"ft": ("base",), "control": ("base", "ft")}
@@ -101,7 +106,7 @@ Known = Mapping[Training, float | None]  # validation AUC; None for a training t
 def groups(study: Study) -> list[Group]:
     """Return the groups of a study in its order; one that two cells share comes once."""
     found = [
-        Group(dataset, k, drop_middle, model, cell.tiers, cell.draws())
+        Group(dataset, k, drop_middle, model, cell.tiers, cell.repetitions())
         for cell in study.cells
         for dataset in cell.datasets
         for k in cell.k
@@ -135,9 +140,9 @@ def add_tier(
     base = best["base"] if tier in STARTS_FROM else ()
     kept = "final" if tier in group.tiers else "support"
 
-    def add(draw: tuple[int, int], point: Pairs, stage: str) -> Training:
-        training = group.training(draw, tier, merged(start, point), base)
-        parents = parents_of(group, training, draw)
+    def add(repetition: Repetition, point: Pairs, stage: str) -> Training:
+        training = group.training(repetition, tier, merged(start, point), base)
+        parents = parents_of(group, training, repetition)
         for parent in parents[1:]:  # the FT that the control takes its budget from; Base is there already
             if known.get(parents[0]) is not None:
                 found.setdefault(parent, Step(parent, "support", point, parents[:1]))
@@ -145,17 +150,17 @@ def add_tier(
             found[training] = Step(training, stage, point, parents)
         return training
 
-    first = group.draws[0]
+    first = group.repetitions[0]
     candidates = {point: add(first, point, "search") for point in points}
     chosen = points[0] if len(points) == 1 else choose(candidates, known)
     if chosen is not None:
-        for draw in group.draws:
-            add(draw, chosen, kept)
+        for repetition in group.repetitions:
+            add(repetition, chosen, kept)
     return chosen
 
 
 def choose(candidates: Mapping[Pairs, Training], known: Known) -> Pairs | None:
-    """Return the candidate of the highest validation AUC (the first of equals), or None while one is open or all failed."""
+    """Return the candidate of highest validation AUC (the first of equals); None while one is open or all failed."""
     if not all(training in known for training in candidates.values()):
         return None
     found = ((point, known[training]) for point, training in candidates.items())
@@ -172,14 +177,14 @@ def inherited(tier: str, best: Mapping[str, Pairs], fixed: Pairs) -> Pairs:
     return fixed
 
 
-def parents_of(group: Group, training: Training, draw: tuple[int, int]) -> tuple[Training, ...]:
+def parents_of(group: Group, training: Training, repetition: Repetition) -> tuple[Training, ...]:
     """Return the trainings that one needs: Base for FT, Base and FT for the control."""
     if training.tier not in STARTS_FROM:
         return ()
-    base = group.training(draw, "base", training.base_overrides)
+    base = group.training(repetition, "base", training.base_overrides)
     if training.tier == "ft":
         return (base,)
-    return base, group.training(draw, "ft", training.overrides, training.base_overrides)
+    return base, group.training(repetition, "ft", training.overrides, training.base_overrides)
 
 
 def merged(settings: Pairs, further: Pairs) -> Pairs:
@@ -189,13 +194,18 @@ def merged(settings: Pairs, further: Pairs) -> Pairs:
 
 def sizes(study: Study, group: Group) -> dict[str, int]:
     """Return how many trainings of each tier a group takes in the end: at most, where the control has its own grid."""
-    draws, tiers = len(group.draws), set(group.tiers)
+    repeated, tiers = len(group.repetitions) - 1, set(group.tiers)
     if {"ft", "control"} & tiers:
         tiers |= {"base", "ft"}
-    counts = {tier: len(study.points(group.model, tier)) + draws - 1 for tier in TIERS if tier in tiers}
+    counts = {tier: len(study.points(group.model, tier)) + repeated for tier in TIERS if tier in tiers}
     tries = study.points(group.model, "control")
     if "control" in tiers and tries != ((),):  # the budget of each may have to be found by an FT with its settings
         searched = {pair for point in study.points(group.model, "ft") for pair in point}
         known = all(pair in searched for point in tries for pair in point)
-        counts["ft"] += draws - 1 + (0 if known else len(tries))
+        counts["ft"] += repeated + (0 if known else len(tries))
     return counts
+
+
+def total(study: Study) -> int:
+    """Return how many trainings a study takes in the end, at most."""
+    return sum(sum(sizes(study, group).values()) for group in groups(study))

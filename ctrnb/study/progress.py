@@ -20,16 +20,19 @@ class Lines(Observer):
         self.begun = time.monotonic()
 
     def found(self, step: Step, result: RunResult) -> None:
+        """Count a training that had finished before."""
         self.reused += 1
         self.count(step, result)
 
     def finished(self, step: Step, result: RunResult) -> None:
+        """Count a training that has finished, and print its scores."""
         self.count(step, result)
         row = result.row
         seconds = row["seconds_per_epoch"] * row["epochs"]
         self.say(f"{step}: AUC {row['auc']:.4f}, validation {row['valid_auc']:.4f}, {seconds:.0f} s")
 
     def failed(self, step: Step, reason: str) -> None:
+        """Count a training that has failed, and print why."""
         self.errors += 1
         self.say(f"{step}: failed: {reason}")
 
@@ -63,11 +66,13 @@ class Live(Lines):
         self.bar, self.task = bar, task
 
     def say(self, text: str) -> None:
+        """Print a line above the bar."""
         from rich.markup import escape
 
         self.bar.console.print(f"[dim]{self.done + self.errors}/{self.total}[/dim] {escape(text)}", highlight=False)
 
     def waited(self, running: int) -> None:
+        """Bring the bar up to date."""
         left = self.seconds_left(running)
         self.bar.update(
             self.task,

@@ -17,24 +17,31 @@ from ctrnb.data import Curated, Encoded, Ratings, curate, encode, load
 from ctrnb.errors import RunError
 from ctrnb.study.description import Study
 from ctrnb.study.jobs import Failure, Files, Job, Outcome
-from ctrnb.study.plan import Group, Split, Step, Training, groups, sizes, steps
+from ctrnb.study.plan import Group, Split, Step, Training, groups, steps
 from ctrnb.training import RunResult, RunStore, train
 from ctrnb.training.stack import FREE
 from ctrnb.training.store import pack, unpack
 
 
 class Engine(Protocol):
-    """Where jobs are done."""
+    """Where jobs are done, several at a time. The caller submits them, waits, and closes the engine at the end."""
 
     slots: int  # jobs at a time
     threads: int  # of torch, for each
     local: bool  # whether they are done on this machine
 
-    def submit(self, ticket: int, job: Job) -> None: ...
+    def submit(self, ticket: int, job: Job) -> None:
+        """Give out a job and return at once; :meth:`wait` will return its outcome under ``ticket``."""
 
-    def wait(self, timeout: float) -> list[tuple[int, Outcome]]: ...
+    def wait(self, timeout: float) -> list[tuple[int, Outcome]]:
+        """Return the outcomes that there are after at most ``timeout`` seconds, each once: (ticket, outcome).
 
-    def close(self) -> None: ...
+        The outcome of a job that failed, or whose worker died too often, is a Failure; none raises. An engine that
+        works in this process may take longer than ``timeout``.
+        """
+
+    def close(self) -> None:
+        """End all workers at once; what they were doing is lost."""
 
 
 class Observer:
@@ -60,19 +67,25 @@ class NotFinished(Exception):
     """A run is not in the store."""
 
 
-class Finished(RunStore):
-    """A store that only looks up: ``train`` with it returns a finished run or ends in NotFinished before it trains."""
+@dataclass(frozen=True)
+class LookUp:
+    """A store's finished runs and no others: ``train`` with it returns one, or ends in NotFinished before it trains."""
 
-    def __init__(self, store: RunStore) -> None:
-        self.store = store
+    store: RunStore
 
     def find(self, run_id: str) -> RunResult:
+        """Return a finished run.
+
+        Raises:
+            NotFinished: there is none.
+        """
         found = self.store.find(run_id)
         if found is None:
             raise NotFinished(run_id)
         return found
 
     def save(self, result: RunResult) -> None:
+        """Refuse to keep a run: none can have been trained."""
         raise RunError(f"run {result.row['run_id']} was to be looked up, and has been trained.")
 
 
@@ -102,13 +115,14 @@ class Sweep:
     Attributes:
         stacked: how many trainings that :mod:`ctrnb.training.stack` can train as one are, at most; above 1 one without
             its like is a stack too, for the CUDA graph.
+        splits: the datasets, where several sweeps share them; default: those of the usual data folder.
         known: validation AUC of every finished training, None for a failed one.
         failures: why trainings failed, by training.
     """
 
     study: Study
     store: RunStore
-    data_dir: Path | None = None
+    splits: Splits = field(default_factory=Splits)
     device: str = "auto"
     stacked: int = 1
     observer: Observer = field(default_factory=Observer)
@@ -117,7 +131,6 @@ class Sweep:
     failures: dict[Training, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.splits = Splits(self.data_dir)
         self.groups: list[Group] = groups(self.study)
         self.absent: set[Training] = set()
         self.alone: set[Training] = set()  # a stack of theirs failed
@@ -157,7 +170,7 @@ class Sweep:
             return self.store.find(self.run_ids[training])
         try:
             encoded = self.splits.encoded(training.split)
-            return train(encoded, runs=Finished(self.store), seed=training.seed, device="cpu", **training.arguments())
+            return train(encoded, runs=LookUp(self.store), seed=training.seed, device="cpu", **training.arguments())
         except NotFinished:
             return None
 
@@ -174,11 +187,7 @@ class Sweep:
         """Return whether every training that the study asks for in a group has finished."""
         finals = [step for step in steps(self.study, group, self.known) if step.stage == "final"]
         finished = sum(self.known.get(step.training) is not None for step in finals)
-        return finished == len(group.tiers) * len(group.draws)
-
-    def total(self) -> int:
-        """Return how many trainings the study takes in the end, at most."""
-        return sum(sum(sizes(self.study, group).values()) for group in self.groups)
+        return finished == len(group.tiers) * len(group.repetitions)
 
     def run(self, engine: Engine, clock: Callable[[], float] = time.monotonic) -> None:
         """Train what is open, as far as the budget goes; failures are kept and the rest goes on."""

@@ -13,7 +13,8 @@ from ctrnb.errors import ConfigError, nearest
 from ctrnb.models import model_config
 from ctrnb.settings import build, read_toml
 
-TIERS = ("base", "control", "ft", "ts")
+TIER_NAMES = {"base": "Base", "control": "Control", "ft": "FT", "ts": "TS"}
+TIERS = tuple(TIER_NAMES)
 PROTOCOL = 2  # raised whenever the training code changes a result for the same settings
 SECTIONS = ("model", "encoder", "training")
 
@@ -80,7 +81,8 @@ class TrainingConfig:
                 raise ConfigError(f"TrainingConfig.{name}={getattr(self, name)}: it must be 0 or more.")
         if self.embedding_update == "rows" and self.weight_decay:
             raise ConfigError(
-                "TrainingConfig.weight_decay reaches every row in every step, embedding_update='rows' does not: leave it 0."
+                "TrainingConfig.weight_decay reaches every row in every step, embedding_update='rows' does not: "
+                "leave it 0."
             )
         if not 0 < self.learning_rate < math.inf:
             raise ConfigError(f"TrainingConfig.learning_rate={self.learning_rate}: it must be above 0.")
@@ -134,7 +136,9 @@ def shipped_defaults() -> dict[str, Any]:
 
 
 def settings(model: str, tier: str, overrides: Mapping[str, Any]) -> tuple[Any, EncoderConfig, TrainingConfig]:
-    """Return model, encoder and training settings: common, the model's, the tier's, the model's for that tier, ``overrides``.
+    """Return model, encoder and training settings.
+
+    Later ones win: common, the model's, the tier's, the model's for that tier, ``overrides``.
 
     Args:
         overrides: ``{"training.learning_rate": 1e-3, "model.hidden": [200], "encoder.layers": 2}``.

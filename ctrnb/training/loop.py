@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from ctrnb.data.encode import Encoded
-from ctrnb.encoders import CTRNetwork
 from ctrnb.errors import DivergenceError
 from ctrnb.evaluation.metrics import auc_on_device, logloss_on_device
 from ctrnb.training.config import TrainingConfig
+from ctrnb.training.network import CTRNetwork
 
 Progress = Callable[[int, float, float | None], None]  # epoch from 1, fraction of it done, best AUC so far
 EVALUATION_BATCH = 16_384  # interactions; results do not depend on it
@@ -52,11 +52,12 @@ class Trainer:
 
     The training part lies in memory as tensors; a batch is a slice of the epoch's permutation. No DataLoader: fetching
     examples one by one and collating them takes longer than training on them. No torch.compile either: its gain was
-    smaller than its start-up on runs of this length, and with one thread torch 2.13's compiled code crashed the process.
+    smaller than its start-up on runs of this length, and with one thread torch 2.13's compiled code crashed the
+    process.
 
-    With ``embedding_update="rows"`` a step reads and writes the batch's rows of the ID table alone (torch's SparseAdam):
-    on large vocabularies a dense step costs more than the rest. That is another optimizer, not the same one made
-    faster: moments and the penalty of a row stand still while no batch has it.
+    With ``embedding_update="rows"`` a step reads and writes the batch's rows of the ID table alone (torch's
+    SparseAdam): on large vocabularies a dense step costs more than the rest. That is another optimizer, not the same
+    one made faster: moments and the penalty of a row stand still while no batch has it.
 
     Args:
         precision: fp32, or bf16 for the rating function under autocast.
@@ -225,7 +226,8 @@ def raise_unless_scored(probability: Tensor, epoch: int) -> None:
     bad = int((~torch.isfinite(probability)).sum())
     if bad:
         raise DivergenceError(
-            f"{bad} of {len(probability)} validation scores are not finite after the last batch of epoch {epoch}. {REMEDY}"
+            f"{bad} of {len(probability)} validation scores are not finite after the last batch of epoch {epoch}. "
+            f"{REMEDY}"
         )
 
 

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from ctrnb.data.encode import Encoded
-from ctrnb.encoders import CTRNetwork
 from ctrnb.training.config import TrainingConfig
 from ctrnb.training.loop import Batches, Fit, Progress, Tracker, penalised, probabilities, raise_unless_finite
+from ctrnb.training.network import CTRNetwork
 
 EPSILON = 1e-8  # AdamW's, as torch's default
 LINE = 32  # weights start at multiples of it, as products on a GPU want them

@@ -24,7 +24,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -59,9 +59,16 @@ class RunResult:
     probabilities: np.ndarray
     origin: dict[str, str] = field(default_factory=dict)
 
-    def predictions(self) -> np.ndarray:
-        """Return the test probabilities, float32 (test interactions,)."""
-        return self.probabilities
+
+@runtime_checkable
+class Store(Protocol):
+    """What a training asks of the place of finished runs: a :class:`RunStore`, or what looks up in one."""
+
+    def find(self, run_id: str) -> RunResult | None:
+        """Return a finished run, or None where there is none: it is trained then."""
+
+    def save(self, result: RunResult) -> None:
+        """Keep a run that has been trained."""
 
 
 class RunStore:

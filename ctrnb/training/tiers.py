@@ -26,13 +26,9 @@ import torch
 
 import ctrnb
 from ctrnb.data.encode import Encoded
-from ctrnb.data.graph import training_graph
-from ctrnb.encoders import CTRNetwork, LightGCNEncoder, TableEncoder
 from ctrnb.errors import ConfigError, DivergenceError, RunError
 from ctrnb.evaluation.groups import activity_groups, evaluate
-from ctrnb.models import make_model
 from ctrnb.training.config import (
-    EncoderConfig,
     Specification,
     TrainingConfig,
     automatic_batch_size,
@@ -41,8 +37,9 @@ from ctrnb.training.config import (
 )
 from ctrnb.training.device import device_name, peak_memory_mb, pick_device, pick_precision
 from ctrnb.training.loop import Batches, Fit, Progress, Trainer, fit, predict
+from ctrnb.training.network import CTRNetwork, build_network
 from ctrnb.training.stack import FREE, Stack, fit_stack
-from ctrnb.training.store import RunResult, RunStore
+from ctrnb.training.store import RunResult, RunStore, Store
 
 
 def train(
@@ -51,7 +48,7 @@ def train(
     tier: str,
     *,
     seed: int,
-    runs: RunStore | Path | None = None,
+    runs: Store | Path | None = None,
     device: str = "cpu",
     overrides: Mapping[str, Any] | None = None,
     base_overrides: Mapping[str, Any] | None = None,
@@ -80,8 +77,8 @@ def train(
         RunError: the runs folder cannot be written.
     """
     return train_many(
-        encoded, model, tier, seeds=[seed], runs=runs, device=device, overrides=overrides, base_overrides=base_overrides,
-        progress=progress,
+        encoded, model, tier, seeds=[seed], runs=runs, device=device, overrides=overrides,
+        base_overrides=base_overrides, progress=progress,
     )[0]  # fmt: skip
 
 
@@ -91,7 +88,7 @@ def train_many(
     tier: str,
     *,
     seeds: Sequence[int],
-    runs: RunStore | Path | None = None,
+    runs: Store | Path | None = None,
     device: str = "cpu",
     overrides: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
     base_overrides: Mapping[str, Any] | None = None,
@@ -104,49 +101,57 @@ def train_many(
         overrides: as of :func:`train`, for all runs or, in a sequence, for each seed its own.
         stacked: whether runs not yet finished are trained as one (:mod:`ctrnb.training.stack`) or one after the other.
             ``auto`` stacks on a GPU: a CPU is busy with one run already. Results agree up to rounding. Runs with
-            ``embedding_update="rows"`` or ``restarts`` are never stacked, nor those that differ in more than their seeds
-            and what ``ctrnb.training.stack.FREE`` names.
+            ``embedding_update="rows"`` or ``restarts`` are never stacked, nor those that differ in more than their
+            seeds and what ``ctrnb.training.stack.FREE`` names.
 
     Raises:
         ConfigError: as :func:`train`; or other than one ``overrides`` a seed; or ``stacked="yes"`` for runs that cannot
             be.
     """
-    store = runs if isinstance(runs, RunStore) else RunStore(runs)
-    base_overrides = dict(base_overrides or {})
+    store = runs if isinstance(runs, Store) else RunStore(runs)
     own_overrides = [dict(each) for each in one_a_seed(overrides or {}, len(seeds))]
-    place = pick_device(device)
+    chosen = pick_device(device)
     own = [settings(model, "ft" if tier == "control" else tier, each) for each in own_overrides]
-    starts: Sequence[RunResult | None] = [None] * len(seeds)
-    budgets: Sequence[RunResult | None] = starts
-    if tier in ("ft", "control"):
-        options: dict[str, Any] = {
-            "seeds": seeds, "runs": store, "device": device, "progress": progress, "stacked": stacked
-        }  # fmt: skip
-        inherited = [{key: value for key, value in each.items() if shared_with_base(key)} for each in own_overrides]
-        starts = train_many(encoded, model, "base", overrides=[each | base_overrides for each in inherited], **options)
-        if tier == "control":
-            budgets = train_many(
-                encoded, model, "ft", overrides=own_overrides, base_overrides=base_overrides, **options
-            )
+    starts, budgets = parents(
+        encoded, model, tier, own_overrides, dict(base_overrides or {}),
+        seeds=seeds, runs=store, device=device, progress=progress, stacked=stacked,
+    )  # fmt: skip
     size = automatic_batch_size(len(encoded.rows("train")))
-    jobs = [
-        Job.of(
+    planned = [
+        PlannedRun.of(
             Specification(encoded.name, encoded.fingerprint, model, tier, seed, config, encoder, training.sized(size)),
             start, budget,
         )
         for seed, (config, encoder, training), start, budget in zip(seeds, own, starts, budgets, strict=True)
     ]  # fmt: skip
-    found = {job.specification.run_id: store.find(job.specification.run_id) for job in jobs}
-    waiting = list({job.specification.run_id: job for job in jobs if found[job.specification.run_id] is None}.values())
-    hindrance = against_stacking(waiting)
-    if stacked == "yes" and hindrance:
-        raise ConfigError(f"stacked='yes' does not go with {hindrance}: use 'auto' or 'no'.")
-    together = stacked == "yes" or (stacked == "auto" and not hindrance and place.type == "cuda" and len(waiting) > 1)
-    for batch in [waiting] if together and waiting else [[job] for job in waiting]:
-        for result in run(encoded, batch, place, progress, together):
+    found = {each.run_id: store.find(each.run_id) for each in planned}
+    waiting = list({each.run_id: each for each in planned if found[each.run_id] is None}.values())
+    together = trained_as_one(waiting, stacked, chosen)
+    for batch in [waiting] if together else [[each] for each in waiting]:
+        for result in run(encoded, batch, chosen, progress, together):
             store.save(result)
             found[result.row["run_id"]] = result
-    return [found[job.specification.run_id] for job in jobs]  # type: ignore[misc]
+    return [found[each.run_id] for each in planned]  # type: ignore[misc]
+
+
+def parents(
+    encoded: Encoded, model: str, tier: str, overrides: Sequence[dict[str, Any]], base_overrides: dict[str, Any],
+    **options: Any,
+) -> tuple[Sequence[RunResult | None], Sequence[RunResult | None]]:  # fmt: skip
+    """Return the run that each one starts from, and the one whose epochs it takes, found or trained; None for none.
+
+    Args:
+        overrides: one a seed.
+        options: further arguments of :func:`train_many`.
+    """
+    none = [None] * len(overrides)
+    if tier not in ("ft", "control"):
+        return none, none
+    inherited = [{key: value for key, value in each.items() if shared_with_base(key)} for each in overrides]
+    starts = train_many(encoded, model, "base", overrides=[each | base_overrides for each in inherited], **options)
+    if tier == "ft":
+        return starts, none
+    return starts, train_many(encoded, model, "ft", overrides=overrides, base_overrides=base_overrides, **options)
 
 
 def one_a_seed(overrides: Mapping[str, Any] | Sequence[Mapping[str, Any]], seeds: int) -> Sequence[Mapping[str, Any]]:
@@ -159,7 +164,7 @@ def one_a_seed(overrides: Mapping[str, Any] | Sequence[Mapping[str, Any]], seeds
 
 
 @dataclass(frozen=True)
-class Job:
+class PlannedRun:
     """A training to be done: what it is, the weights it starts from, and its own loop settings."""
 
     specification: Specification
@@ -167,67 +172,90 @@ class Job:
     training: TrainingConfig
 
     @classmethod
-    def of(cls, specification: Specification, start: RunResult | None, budget: RunResult | None) -> "Job":
-        """Return the job with its parent, the run whose budget or else whose weights it takes, in its identity."""
+    def of(cls, specification: Specification, start: RunResult | None, budget: RunResult | None) -> "PlannedRun":
+        """Return the run with its parent, the run whose budget or else whose weights it takes, in its identity."""
         parent, training = budget or start, specification.training
         specification = replace(specification, parent=parent.row["run_id"] if parent else None)
         return cls(specification, start, for_budget(training, budget.row["epochs"]) if budget else training)
 
+    @property
+    def run_id(self) -> str:
+        """The identity of its result."""
+        return self.specification.run_id
 
-def against_stacking(jobs: Sequence[Job]) -> str:
-    """Return which settings keep jobs from being trained as one; empty where none does."""
-    own = [job.specification.training for job in jobs]
+
+def trained_as_one(waiting: Sequence[PlannedRun], stacked: str, device: torch.device) -> bool:
+    """Return whether runs are trained as one rather than one after the other, as :func:`train_many` says.
+
+    Raises:
+        ConfigError: they cannot be, and ``stacked`` is yes.
+    """
+    hindrance = against_stacking(waiting)
+    if stacked == "yes" and hindrance:
+        raise ConfigError(f"stacked='yes' does not go with {hindrance}: use 'auto' or 'no'.")
+    if stacked == "auto":
+        return not hindrance and device.type == "cuda" and len(waiting) > 1
+    return stacked == "yes" and len(waiting) > 0
+
+
+def against_stacking(planned: Sequence[PlannedRun]) -> str:
+    """Return which settings keep runs from being trained as one; empty where none does."""
+    own = [each.specification.training for each in planned]
     if any(each.embedding_update != "dense" or each.restarts for each in own):
         return "training.embedding_update='rows' or training.restarts"
     free = {name: getattr(own[0], name) for name in FREE} if own else {}
-    shapes = [(job.specification.encoder, job.specification.model_config, replace(each, **free))
-              for job, each in zip(jobs, own, strict=True)]  # fmt: skip
+    shapes = [
+        (each.specification.encoder, each.specification.model_config, replace(each.specification.training, **free))
+        for each in planned
+    ]
     if any(shape != shapes[0] for shape in shapes):
         return f"runs that differ in more than their seeds and training's {', '.join(FREE)}"
     return ""
 
 
 def run(
-    encoded: Encoded, jobs: Sequence[Job], place: torch.device, progress: Progress | None, together: bool
+    encoded: Encoded, planned: Sequence[PlannedRun], device: torch.device, progress: Progress | None, together: bool
 ) -> list[RunResult]:
-    """Train jobs that differ in nothing that shapes a weight, stacked if ``together`` (else there is one); evaluate them."""
-    precision = pick_precision(jobs[0].training.precision, place)
-    with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
-        if place.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(place)
+    """Train runs alike in all that shapes a weight, stacked if ``together`` (else there is one), and evaluate them."""
+    precision = pick_precision(planned[0].training.precision, device)
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(device)
         if together:
-            networks = [start_network(encoded, job).to(place) for job in jobs]
-            configs = [job.training for job in jobs]
-            stack = Stack(networks, encoded, configs, precision=precision, generators=[data_order(job) for job in jobs])
+            networks = [start_network(encoded, each).to(device) for each in planned]
+            configs = [each.training for each in planned]
+            stack = Stack(
+                networks, encoded, configs, precision=precision, generators=[data_order(each) for each in planned]
+            )
             outcomes = fit_stack(stack, encoded, configs, progress=progress)
         else:
-            network, outcome = fit_alone(encoded, jobs[0], place, precision, progress)
+            network, outcome = fit_alone(encoded, planned[0], device, precision, progress)
             networks, outcomes = [network], [outcome]
-        test = Batches(encoded, "test", place)
+        test = Batches(encoded, "test", device)
         results = []
-        for job, network, outcome in zip(jobs, networks, outcomes, strict=True):
+        for each, network, outcome in zip(planned, networks, outcomes, strict=True):
             network.load_state_dict(outcome.state)
             probabilities = predict(network, test)
-            row = describe(job.specification, encoded, network, outcome, probabilities)
-            row |= {"precision": precision, "device": device_name(place), "stacked": len(jobs)}
-            row |= {"peak_memory_mb": round(peak_memory_mb(place), 1)}
+            row = describe(each.specification, encoded, network, outcome, probabilities)
+            row |= {"precision": precision, "device": device_name(device), "stacked": len(planned)}
+            row |= {"peak_memory_mb": round(peak_memory_mb(device), 1)}
             plain = json.loads(json.dumps(row, allow_nan=False))  # as it will be read back
             results.append(RunResult(plain, outcome.history, outcome.state, probabilities))
     return results
 
 
 def fit_alone(
-    encoded: Encoded, job: Job, place: torch.device, precision: str, progress: Progress | None
+    encoded: Encoded, planned: PlannedRun, device: torch.device, precision: str, progress: Progress | None
 ) -> tuple[CTRNetwork, Fit]:
-    """Train one job; where it is no longer finite, again from its start at a lower rate, as often as it allows.
+    """Train one run; where it is no longer finite, again from its start at a lower rate, as often as it allows.
 
     Raises:
         DivergenceError: it is not finite at the last rate either.
     """
-    training = job.training
+    training = planned.training
     for restarts in range(training.restarts + 1):
-        network = start_network(encoded, job).to(place)
-        trainer = Trainer(network, encoded, training, precision=precision, generator=data_order(job))
+        network = start_network(encoded, planned).to(device)
+        trainer = Trainer(network, encoded, training, precision=precision, generator=data_order(planned))
         try:
             outcome = fit(trainer, encoded, progress=progress)
         except DivergenceError as error:
@@ -235,30 +263,30 @@ def fit_alone(
                 raise
             rate = training.learning_rate * training.restart_decay
             training = replace(training, learning_rate=rate)
-            warnings.warn(f"{job.specification.model} {job.specification.tier}, seed {job.specification.seed}: {error} "
-                          f"It starts again with learning_rate={rate:g}.", stacklevel=2)  # fmt: skip
+            which = f"{planned.specification.model} {planned.specification.tier}, seed {planned.specification.seed}"
+            warnings.warn(f"{which}: {error} It starts again with learning_rate={rate:g}.", stacklevel=2)
         else:
             outcome.restarts = restarts
             break
     return network, outcome
 
 
-def data_order(job: Job) -> torch.Generator:
-    """Return the generator that orders a job's batches."""
-    return torch.Generator().manual_seed(job.specification.seed)
+def data_order(planned: PlannedRun) -> torch.Generator:
+    """Return the generator that orders a run's batches."""
+    return torch.Generator().manual_seed(planned.specification.seed)
 
 
-def start_network(encoded: Encoded, job: Job) -> CTRNetwork:
-    """Return a job's network before its first step: from its seed, then from its parent's weights if it has them."""
-    torch.manual_seed(job.specification.seed)
-    network = build_network(encoded, job.specification)
-    if job.start is not None:
+def start_network(encoded: Encoded, planned: PlannedRun) -> CTRNetwork:
+    """Return a run's network before its first step: from its seed, then from its parent's weights if it has them."""
+    torch.manual_seed(planned.specification.seed)
+    network = build_network(encoded, planned.specification)
+    if planned.start is not None:
         try:
-            network.load_state_dict(job.start.state)
+            network.load_state_dict(planned.start.state)
         except RuntimeError as error:  # torch names the weights on lines of their own
-            run_id = job.start.row["run_id"]
+            run_id = planned.start.row["run_id"]
             raise RunError(
-                f"the weights of run {run_id} do not fit the {job.specification.model} that starts from them: "
+                f"the weights of run {run_id} do not fit the {planned.specification.model} that starts from them: "
                 f"{' '.join(str(error).split())[:300]}. Remove the run to have it trained again."
             ) from None
     return network
@@ -267,22 +295,6 @@ def start_network(encoded: Encoded, job: Job) -> CTRNetwork:
 def shared_with_base(key: str) -> bool:
     """Return whether an override of ft or control also shapes the Base weights that they start from."""
     return key.startswith("model.") or key == "encoder.dim"
-
-
-def build_network(encoded: Encoded, specification: Specification) -> CTRNetwork:
-    """Return the freshly initialised network of a specification (random state: torch's global generator)."""
-    config: EncoderConfig = specification.encoder
-    if specification.tier in ("ft", "ts"):
-        graph = training_graph(encoded, config.edges)
-        ids: TableEncoder = LightGCNEncoder(
-            graph, config.dim, layers=config.layers, readout=config.readout, init_std=config.init_std
-        )
-    else:
-        sides = encoded.user_side, encoded.item_side
-        ids = TableEncoder(sides[0].num_ids, sides[1].num_ids, config.dim, init_std=config.init_std)
-    num_fields = 2 + len(encoded.user_side.names) + len(encoded.item_side.names)
-    model = make_model(specification.model, num_fields, config.dim, specification.model_config)
-    return CTRNetwork(encoded, ids, model, dim=config.dim, init_std=config.init_std)
 
 
 def describe(

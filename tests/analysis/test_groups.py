@@ -68,7 +68,7 @@ def test_effects_are_those_of_the_group_alone(small: Encoded, runs: dict) -> Non
     for number, name in enumerate(grouping.labels):
         own = code == number
         before, after = (
-            [auc(small.label[test][own], runs[tier, s].predictions()[own]) for s in (0, 1)] for tier in ("base", "ft")
+            [auc(small.label[test][own], runs[tier, s].probabilities[own]) for s in (0, 1)] for tier in ("base", "ft")
         )
         row = auc_rows.loc["ft", name]
         assert row["change"] == pytest.approx(np.mean(after) - np.mean(before))
@@ -136,7 +136,7 @@ def test_effort_on_the_underserved_is_told_from_effort_on_all(small: Encoded, ru
     test = small.rows("test")
     code, label = grouping.code[small.user[test]], small.label[test]
     for seed in (0, 1):
-        score = served["base", seed].predictions().copy()
+        score = served["base", seed].probabilities.copy()
         score[code == 1] = np.random.default_rng(seed).uniform(0, 0.6, (code == 1).sum())  # mid users are served worst
         served["base", seed] = run(score)
         served["ft", seed] = run(score + np.where(code == 1, 0.3 * label, 0.0))

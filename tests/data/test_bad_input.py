@@ -34,25 +34,13 @@ YELP = {
     USERS: '{"user_id": "a", "yelping_since": "2011-05-06"}\n',
     BUSINESSES: '{"business_id": "b", "city": "Tampa", "state": "FL", "categories": "Bars, Food"}\n',
 }
-TOML = """
-[ratings]
-path = "ratings.csv"
-user = "who"
-item = "what"
-rating = "stars"
-timestamp = "when"
-[items]
-path = "items.csv"
-id = "what"
-categorical = ["city"]
-tags = ["kinds"]
-numeric = ["price"]
-"""
+SHOP = Path(__file__).with_name("shop")
+TOML = (SHOP / "shop.toml").read_text()
 HEADER = "who,what,stars,when\n"
 TABLE = {
     "shop.toml": TOML,
     "ratings.csv": HEADER + "a,x,3,5\na,y,1,4\nb,y,5,1\n",
-    "items.csv": "what,city,kinds,price\nx,Rome,new|old,1.5\ny,,,\n",
+    "items.csv": (SHOP / "items.csv").read_text(),
 }
 SOURCES = {"ml-1m": ML_1M, "ml-100k": ML_100K, "yelp2022": YELP, "shop.toml": TABLE}
 
@@ -143,16 +131,16 @@ REFUSED = [
     ("shop.toml", "shop.toml", TOML.replace("[ratings]", '[ratings]\nseparator = ""'), "must be one plain character"),
     ("shop.toml", "shop.toml", TOML.replace("[ratings]", '[ratings]\nseparator = "||"'), "must be one plain character"),
     ("shop.toml", "shop.toml", TOML.replace("[items]", '[items]\ntag_separator = ""'), "tag_separator is empty"),
-    ("shop.toml", "shop.toml", "positive = 1" + "0" * 400 + TOML, "expected a number"),
+    ("shop.toml", "shop.toml", "positive = 1" + "0" * 400 + "\n" + TOML, "expected a number"),
     ("shop.toml", "shop.toml", "a = " + "[" * 50_000, "is not valid TOML"),
     ("shop.toml", "shop.toml", "a = " + "1" * 5000, "is not valid TOML"),
     ("shop.toml", "shop.toml", TOML.encode("utf-16"), "is not valid TOML"),
-    ("shop.toml", "shop.toml", 'name = ""' + TOML, "a name begins with a letter or digit"),
-    ("shop.toml", "shop.toml", 'name = "a\\u001b[31m"' + TOML, "a name begins with"),  # would colour a terminal
-    ("shop.toml", "shop.toml", 'name = "<script>alert(1)</script>"' + TOML, "a name begins with"),
-    ("shop.toml", "shop.toml", 'name = "a<b>"' + TOML, "a name begins with"),
-    ("shop.toml", "shop.toml", 'name = "=cmd()"' + TOML, "a name begins with"),
-    ("shop.toml", "shop.toml", 'name = "../../a"' + TOML, "a name begins with"),
+    ("shop.toml", "shop.toml", 'name = ""\n' + TOML, "a name begins with a letter or digit"),
+    ("shop.toml", "shop.toml", 'name = "a\\u001b[31m"\n' + TOML, "a name begins with"),  # would colour a terminal
+    ("shop.toml", "shop.toml", 'name = "<script>alert(1)</script>"\n' + TOML, "a name begins with"),
+    ("shop.toml", "shop.toml", 'name = "a<b>"\n' + TOML, "a name begins with"),
+    ("shop.toml", "shop.toml", 'name = "=cmd()"\n' + TOML, "a name begins with"),
+    ("shop.toml", "shop.toml", 'name = "../../a"\n' + TOML, "a name begins with"),
     ("shop.toml", "shop.toml", TOML.replace("ratings.csv", "a" * 5000), "which is not at"),
     ("shop.toml", "shop.toml", TOML.replace("ratings.csv", "http://localhost/r.csv"), "which is not at"),
     ("shop.toml", "shop.toml", '[[ratings]]\npath = "x"\n', "must be a table"),

@@ -167,25 +167,10 @@ def test_a_malformed_yelp_line_is_named(tmp_path: Path, text: str, message: str)
         load("yelp2022", data_dir=tmp_path)
 
 
-TOML = """
-name = "shop"
-positive = 3
-middle = [2]
-[ratings]
-path = "ratings.csv"
-user = "who"
-item = "what"
-rating = "stars"
-timestamp = "when"
-[items]
-path = "items.csv"
-id = "what"
-categorical = ["city"]
-tags = ["kinds"]
-numeric = ["price"]
-"""
+SHOP = Path(__file__).with_name("shop")
+TOML = 'name = "shop"\npositive = 3\nmiddle = [2]\n' + (SHOP / "shop.toml").read_text()
+ITEMS = (SHOP / "items.csv").read_text()
 RATINGS = "who,what,stars,when\na,x,3,5\na,x,1,4\nb,y,2,1\n"
-ITEMS = "what,city,kinds,price\nx,Rome,new|old,1.5\ny,,,\n"
 
 
 def shop(folder: Path, **files: str) -> Path:
@@ -223,8 +208,6 @@ def test_parquet_and_csv_give_the_same_ratings(tmp_path: Path) -> None:
         ({"items.csv": ITEMS + "x,Oslo,,2\n"}, "has 'x' twice"),
         ({"items.csv": ITEMS.replace("1.5", "cheap")}, "line 2, column price: 'cheap'"),
         ({"shop.toml": TOML.replace("ratings.csv", "absent.csv")}, "absent.csv"),
-        ({"shop.toml": "name = 'x'"}, r"no \[ratings\] table"),
-        ({"shop.toml": TOML.replace('user = "who"', "")}, "lacks user"),
     ],
 )
 def test_bad_tables_are_refused_with_their_place(tmp_path: Path, change: dict[str, str], message: str) -> None:
@@ -232,9 +215,24 @@ def test_bad_tables_are_refused_with_their_place(tmp_path: Path, change: dict[st
         load(shop(tmp_path, **change))
 
 
-def test_an_unknown_key_of_a_toml_is_refused_with_the_nearest(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no setting 'positve'.*Did you mean 'positive'"):
-        load(shop(tmp_path, **{"shop.toml": TOML.replace("positive", "positve")}))
+@pytest.mark.parametrize(
+    ("toml", "message"),
+    [
+        (TOML.replace("positive", "positve"), "no setting 'positve'.*Did you mean 'positive'"),
+        (TOML.replace("user =", "usr ="), r"no setting 'usr' in \[ratings\] of .*shop.toml. Did you mean 'user'"),
+        (
+            TOML.replace('user = "who"', ""),
+            r"in \[ratings\] of .*shop.toml lacks user. It needs: path, user, item, rating",
+        ),
+        (TOML.replace('id = "what"', ""), r"in \[items\] of .*shop.toml lacks id. It needs: path, id"),
+        (TOML.replace("[items]", "[users]\n[items]"), r"in \[users\] of .*shop.toml lacks path, id"),
+        ("name = 'x'", r"no \[ratings\] table. It needs path, user, item and rating"),
+        ("ratings = 'ratings.csv'", r"ratings must be a table, written \[ratings\]"),
+    ],
+)
+def test_a_toml_with_a_key_wrong_is_refused_by_its_place(tmp_path: Path, toml: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load(shop(tmp_path, **{"shop.toml": toml}))
 
 
 def test_an_unknown_dataset_is_refused_with_the_nearest() -> None:

@@ -10,6 +10,7 @@ from sklearn.metrics import log_loss, roc_auc_score
 
 from ctrnb.errors import ConfigError, MetricError
 from ctrnb.evaluation import activity_groups, auc, evaluate, group_thresholds, logloss, mci, variance_lmh
+from ctrnb.evaluation.mci import mci_or_nan
 from ctrnb.evaluation.metrics import auc_on_device, logloss_on_device
 from ctrnb.evaluation.statistics import bootstrap_users, delong, paired_t, placements
 
@@ -167,6 +168,7 @@ def test_mci_refuses_an_auc_out_of_its_domain_even_one_of_many(base: float, chan
         mci(base, change)
     with pytest.raises(MetricError, match="fractions"):
         mci(np.array([0.8, base]), np.array([0.1, change]))
+    assert np.isnan(mci_or_nan(np.array([0.8, base]), np.array([0.9, base + change]))).tolist() == [False, True]
 
 
 def test_delong_equals_the_sums_of_its_definition() -> None:

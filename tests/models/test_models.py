@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -95,6 +97,31 @@ def test_cross_mixture_equals_its_sum_over_experts() -> None:
         low = torch.tanh(torch.tanh(x @ layer.down[e]) @ layer.core[e])
         expected += gate[:, e : e + 1] * (low @ layer.up[e] + layer.bias)
     assert torch.allclose(layer(x), expected, atol=1e-6)
+
+
+def test_low_rank_dcnv2_by_hand() -> None:
+    """x1 = x0 * sum over experts of g_e (U_e tanh(C_e tanh(V_e^T x0)) + b) + x0; ranks are 1, gates 3/4 and 1/4."""
+    model = DCNv2(1, 2, DCNv2Config(cross_layers=1, hidden=(2,), low_rank=1, experts=2)).eval()
+    cross = model.cross[0]
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.zero_()
+        cross.down.copy_(torch.tensor([[[0.5], [0.0]], [[0.0], [0.1]]]))  # V_e
+        cross.core.copy_(torch.tensor([[[2.0]], [[3.0]]]))  # C_e
+        cross.up.copy_(torch.tensor([[[1.0, -1.0]], [[0.0, 4.0]]]))  # U_e
+        cross.bias.copy_(torch.tensor([0.1, 0.2]))
+        cross.gate.weight[0, 0] = math.log(3) / 2
+        model.logit.linear.weight[0, :2] = 1.0
+    one, two = math.tanh(2 * math.tanh(0.5 * 2)), math.tanh(3 * math.tanh(0.1 * 3))
+    first = 3 / 4 * (1 * one + 0.1) + 1 / 4 * (0 * two + 0.1)
+    second = 3 / 4 * (-1 * one + 0.2) + 1 / 4 * (4 * two + 0.2)
+    assert model(torch.tensor([[[2.0, 3.0]]])).item() == pytest.approx(2 * first + 2 + 3 * second + 3, rel=1e-6)
+
+
+def test_a_negative_rank_is_refused_by_its_own_value() -> None:
+    with pytest.raises(ConfigError, match=r"DCNv2Config.low_rank=-1: it must be 0 or more"):
+        DCNv2Config(low_rank=-1)
+    assert DCNv2Config(low_rank=0).low_rank == 0
 
 
 def test_attention_equals_torchs_multi_head_attention() -> None:

@@ -1,8 +1,12 @@
 """A tiny dataset of one's own and a study of it."""
 
+from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
+
+VARYING = ["seconds_per_epoch", "train_samples_per_second", "peak_memory_mb", "date", "command"]  # from run to run
 
 STUDY = """
 repeats = 20
@@ -32,3 +36,13 @@ def own(tmp_path: Path) -> Path:
     (tmp_path / "own.toml").write_text('[ratings]\npath = "r.csv"\nuser = "user"\nitem = "item"\nrating = "stars"\n')
     (tmp_path / "study.toml").write_text(STUDY)
     return tmp_path
+
+
+@pytest.fixture
+def ledger() -> Callable[..., pd.DataFrame]:
+    """Reads the ledger of the study in a folder, less what differs from run to run."""
+
+    def read(folder: Path, runs: str = "runs") -> pd.DataFrame:
+        return pd.read_csv(folder / runs / "study.csv").drop(columns=VARYING)
+
+    return read

@@ -11,7 +11,7 @@ from ctrnb.study import command
 from ctrnb.study.cluster import RayEngine, room
 from ctrnb.study.description import read_study
 from ctrnb.study.inprocess import InProcessEngine
-from ctrnb.study.ledger import deterministic, tables
+from ctrnb.study.ledger import tables
 from ctrnb.study.sweep import Observer, Sweep
 from ctrnb.training import RunStore
 
@@ -53,7 +53,7 @@ class NodeKiller(Observer):
 
 
 @pytest.mark.slow
-def test_a_node_killed_in_a_sweep_loses_nothing_and_the_ledger_is_the_local_one(own: Path, monkeypatch) -> None:
+def test_a_node_killed_in_a_sweep_loses_nothing_and_the_ledger_is_the_local_one(own: Path, ledger, monkeypatch) -> None:
     pytest.importorskip("ray", reason="Ray is not installed: pip install 'ctrnb[cluster]'")
     from ray.cluster_utils import Cluster
 
@@ -79,10 +79,9 @@ def test_a_node_killed_in_a_sweep_loses_nothing_and_the_ledger_is_the_local_one(
         own / "study.toml", own / "alone", InProcessEngine(threads=1), data_dir=None, device="cpu", out=None
     )
     assert outcome["complete"]
-    ledger, changes = tables(state)
-    ledger.to_csv(own / "ledger.csv", index=False)
+    table, changes = tables(state)
+    table.to_csv(own / "runs" / "study.csv", index=False)
     changes.to_csv(own / "changes.csv", index=False)
-    expected = own / "alone" / "study.csv"
-    pd.testing.assert_frame_equal(deterministic(pd.read_csv(own / "ledger.csv")), deterministic(pd.read_csv(expected)))
+    pd.testing.assert_frame_equal(ledger(own), ledger(own, "alone"))
     expected = own / "alone" / "study-changes.csv"
     pd.testing.assert_frame_equal(pd.read_csv(own / "changes.csv"), pd.read_csv(expected))

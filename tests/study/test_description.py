@@ -43,10 +43,10 @@ def test_a_study_may_be_cut_down_to_some_of_its_models(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("vary", "draws"), [("training", ((7, 1), (7, 2))), ("split", ((1, 0), (2, 0))), ("both", ((1, 1), (2, 2)))]
+    ("vary", "repetitions"), [("training", ((7, 1), (7, 2))), ("split", ((1, 0), (2, 0))), ("both", ((1, 1), (2, 2)))]
 )
-def test_what_the_seeds_are_of(vary: str, draws: tuple) -> None:
-    assert Cell(("synthetic",), (3,), seeds=(1, 2), split_seed=7, vary=vary).draws() == draws
+def test_what_the_seeds_are_of(vary: str, repetitions: tuple) -> None:
+    assert Cell(("synthetic",), (3,), seeds=(1, 2), split_seed=7, vary=vary).repetitions() == repetitions
 
 
 @pytest.mark.parametrize(

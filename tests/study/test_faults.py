@@ -1,4 +1,7 @@
-"""Processes killed at a chosen step, full disks, clocks set back, folders taken away: nothing finished is lost, nothing half-written is read."""
+"""Processes killed at a chosen step, full disks, clocks set back, folders taken away.
+
+Nothing finished is lost, nothing half-written is read.
+"""
 
 import errno
 import itertools
@@ -17,16 +20,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from ctrnb.report.measured import ledgers, measured
 from typer.testing import CliRunner
 
 from ctrnb.cli import app
 from ctrnb.data import SyntheticConfig, encode, generate
 from ctrnb.data.curate import Curation, curate
 from ctrnb.errors import RunError
-from ctrnb.report.measured import ledgers, measured
 from ctrnb.study import command
 from ctrnb.study.inprocess import InProcessEngine
-from ctrnb.study.ledger import deterministic, write_table
+from ctrnb.study.ledger import write_table
 from ctrnb.training import RunStore, train
 from ctrnb.training import store as store_module
 from ctrnb.training.loop import Trainer
@@ -53,10 +56,6 @@ def die(*_: object, **__: object) -> None:
 def sweep(folder: Path, runs: str = "runs") -> dict:
     engine = InProcessEngine(threads=1)
     return command.sweep(folder / "study.toml", folder / runs, engine, data_dir=None, device="cpu", out=None)
-
-
-def ledger(folder: Path, runs: str = "runs") -> pd.DataFrame:
-    return deterministic(pd.read_csv(folder / runs / "study.csv"))
 
 
 def whole(folder: Path) -> set[str]:
@@ -95,7 +94,7 @@ def test_a_training_killed_in_any_stage_keeps_what_had_finished(tmp_path: Path) 
         kept = {run_id: (runs / run_id / "run.json").stat().st_mtime_ns for run_id in whole(runs)}
         assert len(kept) == finished
         again = train_ft(runs, None)
-        assert again.row["auc"] == expected.row["auc"] and np.array_equal(again.predictions(), expected.predictions())
+        assert again.row["auc"] == expected.row["auc"] and np.array_equal(again.probabilities, expected.probabilities)
         assert all((runs / run_id / "run.json").stat().st_mtime_ns == at for run_id, at in kept.items())
 
 
@@ -144,13 +143,13 @@ def test_a_file_of_a_run_cut_at_any_4_kib_is_never_read(tmp_path: Path, name: st
         with pytest.warns(UserWarning, match="abc is damaged and is trained again"):
             assert store.find("abc") is None
     store.save(result)
-    assert np.array_equal(store.find("abc").predictions(), result.predictions())
+    assert np.array_equal(store.find("abc").probabilities, result.probabilities)
 
 
 # Two sweeps on one ledger
 
 
-def test_two_sweeps_at_once_end_with_the_ledger_of_one(own: Path) -> None:
+def test_two_sweeps_at_once_end_with_the_ledger_of_one(own: Path, ledger) -> None:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["ctrnb.study.command"])
     both = [context.Process(target=sweep, args=(own,)) for _ in range(2)]
@@ -177,7 +176,7 @@ def test_a_leftover_that_another_process_removes_first_is_no_fault(tmp_path: Pat
 # A clock that is set back
 
 
-def test_a_clock_set_back_again_and_again_changes_no_result(own: Path, monkeypatch) -> None:
+def test_a_clock_set_back_again_and_again_changes_no_result(own: Path, ledger, monkeypatch) -> None:
     sweep(own, "steady")
     path = own / "study.toml"
     path.write_text(path.read_text() + "\n[budget]\nhours = 1\n")
@@ -249,7 +248,7 @@ class HereEngine(InProcessEngine):
 
 @pytest.mark.parametrize("error", [READ_ONLY, FULL], ids=["read-only", "full"])
 @pytest.mark.parametrize("call", ["fsync", "rename"])
-def test_a_disk_that_fails_in_the_middle_of_a_sweep_keeps_what_had_finished(own: Path, monkeypatch, error: OSError, call: str) -> None:  # fmt: skip
+def test_a_disk_that_fails_in_the_middle_of_a_sweep_keeps_what_had_finished(own: Path, ledger, monkeypatch, error: OSError, call: str) -> None:  # fmt: skip
     monkeypatch.setattr("ctrnb.study.engines.start", HereEngine)
     original, calls = getattr(os, call), itertools.count(1)
     allowed = {"fsync": 12, "rename": 2}[call]

@@ -13,7 +13,6 @@ import pytest
 
 from ctrnb.study import command
 from ctrnb.study.inprocess import InProcessEngine
-from ctrnb.study.ledger import deterministic
 from ctrnb.training import RunStore
 
 KILLS = 20
@@ -42,10 +41,6 @@ def start_command(folder: Path, runs: str) -> subprocess.Popen:
     )
 
 
-def ledger(folder: Path, runs: str) -> pd.DataFrame:
-    return deterministic(pd.read_csv(folder / runs / "study.csv"))
-
-
 def whole_runs(folder: Path) -> set[str]:
     """Return the runs in a folder; each must be intact."""
     store = RunStore(folder)
@@ -55,7 +50,7 @@ def whole_runs(folder: Path) -> set[str]:
 
 
 @pytest.mark.slow
-def test_a_sweep_killed_at_twenty_random_moments_ends_with_the_same_ledger(own: Path) -> None:
+def test_a_sweep_killed_at_twenty_random_moments_ends_with_the_same_ledger(own: Path, ledger) -> None:
     path = own / "study.toml"
     path.write_text(path.read_text().replace("seeds = [0, 1]", "seeds = [0, 1, 2]"))
     start(own, "warm").join()
@@ -84,7 +79,7 @@ def test_a_sweep_killed_at_twenty_random_moments_ends_with_the_same_ledger(own: 
 
 
 @pytest.mark.slow
-def test_the_command_with_two_workers_survives_kill_9_and_leaves_no_worker(own: Path) -> None:
+def test_the_command_with_two_workers_survives_kill_9_and_leaves_no_worker(own: Path, ledger) -> None:
     whole = start_command(own, "whole")
     whole.communicate()
     assert whole.returncode == 0

@@ -63,7 +63,7 @@ def test_a_restart_is_the_training_at_the_lower_rate_and_the_ledger_says_so(smal
     with pytest.warns(UserWarning, match=r"dcnv2 base, seed 0: .* epoch 2, batch 3 .* again with learning_rate=0.005"):
         restarted = train(small, "dcnv2", "base", seed=0, overrides=rates)
     plain = train(small, "dcnv2", "base", seed=0, overrides=FAST | {"training.learning_rate": 0.05 * 0.1})
-    assert (restarted.predictions() == plain.predictions()).all()
+    assert (restarted.probabilities == plain.probabilities).all()
     assert (restarted.row["restarts"], plain.row["restarts"]) == (1, 0)
     assert restarted.row["settings"]["training"]["restarts"] == 2 and len(restarted.history) == 2
     assert restarted.history[0]["learning_rate"] == 0.05 * 0.1

@@ -7,8 +7,8 @@ from ctrnb.models import MODELS
 from ctrnb.training import RunStore, train, train_many
 from ctrnb.training.config import Specification, settings
 from ctrnb.training.loop import Trainer
+from ctrnb.training.network import build_network
 from ctrnb.training.stack import Stack
-from ctrnb.training.tiers import build_network
 
 FAST = {"training.epochs": 2, "training.batch_size": 256, "training.precision": "fp32"}
 
@@ -29,7 +29,7 @@ on_gpu = pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_availab
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("tier", ["base", "ts"])
 def test_a_stacked_epoch_equals_each_run_alone(small, model: str, tier: str, device: str) -> None:
-    """In float64, where rounding stays far below what a wrong step would do. Dropout is included: masks come from a key.
+    """In float64, where rounding stays far below what a wrong step would do. Dropout is in: masks come from a key.
 
     On a GPU, where a step is a replayed graph, as on a CPU: the runs alone are trained on the CPU.
     """
@@ -56,7 +56,7 @@ def test_runs_trained_together_equal_runs_trained_alone(small, tier: str) -> Non
         alone = train(small, "dcnv2", tier, seed=seed, **options)
         assert result.row["run_id"] == alone.row["run_id"] or tier == "control"
         assert result.row["epochs"] == alone.row["epochs"] and result.row["stacked"] == 2
-        assert np.allclose(result.predictions(), alone.predictions(), atol=2e-3)
+        assert np.allclose(result.probabilities, alone.probabilities, atol=2e-3)
 
 
 def test_runs_of_other_rates_and_penalties_trained_together_equal_runs_trained_alone(small) -> None:
@@ -67,8 +67,8 @@ def test_runs_of_other_rates_and_penalties_trained_together_equal_runs_trained_a
     for overrides, result in zip(own, together, strict=True):
         alone = train(small, "dcnv2", "ft", seed=1, overrides=overrides, base_overrides=FAST)
         assert result.row["run_id"] == alone.row["run_id"]
-        assert np.allclose(result.predictions(), alone.predictions(), atol=2e-3)
-    assert not np.allclose(together[0].predictions(), together[1].predictions(), atol=1e-2)
+        assert np.allclose(result.probabilities, alone.probabilities, atol=2e-3)
+    assert not np.allclose(together[0].probabilities, together[1].probabilities, atol=1e-2)
 
 
 def test_runs_of_other_shapes_are_not_trained_together(small) -> None:

@@ -12,13 +12,14 @@ from ctrnb.encoders import LightGCNEncoder
 from ctrnb.errors import ConfigError, DeviceError, RunError
 from ctrnb.evaluation import auc
 from ctrnb.models import MODELS
-from ctrnb.study.ledger import VARYING
 from ctrnb.training import TIERS, RunResult, RunStore, train
 from ctrnb.training.config import Specification, automatic_batch_size, settings
 from ctrnb.training.device import pick_device
 from ctrnb.training.loop import Batches, Trainer, predict
-from ctrnb.training.tiers import build_network, train_many
+from ctrnb.training.network import build_network
+from ctrnb.training.tiers import train_many
 
+MEASURED = ("seconds_per_epoch", "train_samples_per_second", "peak_memory_mb")
 FAST = {"training.epochs": 2, "training.batch_size": 256, "training.precision": "fp32"}
 
 
@@ -39,8 +40,8 @@ def test_every_model_trains_in_every_tier(small, once, model: str, tier: str) ->
     result = once(model, tier)
     assert (result.row["model"], result.row["tier"], result.row["epochs"]) == (model, tier, 2)
     test = small.rows("test")
-    assert result.row["auc"] == auc(small.label[test], result.predictions())
-    assert ((result.predictions() >= 0) & (result.predictions() <= 1)).all()
+    assert result.row["auc"] == auc(small.label[test], result.probabilities)
+    assert ((result.probabilities >= 0) & (result.probabilities <= 1)).all()
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -49,17 +50,17 @@ def test_two_runs_of_one_specification_give_the_same_bytes(small, once, model: s
     """On the CPU: the ledger's metrics, the history, the scores and the weights."""
     one, two = once(model, tier), quick(small, model, tier)
     assert repeatable(one) == repeatable(two)
-    assert (one.predictions() == two.predictions()).all()
+    assert (one.probabilities == two.probabilities).all()
     assert all(torch.equal(one.state[name], value) for name, value in two.state.items())
 
 
 def test_another_seed_gives_other_scores(small, once) -> None:
-    assert not (once("dcnv2", "base").predictions() == quick(small, seed=1).predictions()).all()
+    assert not (once("dcnv2", "base").probabilities == quick(small, seed=1).probabilities).all()
 
 
 def repeatable(result: RunResult) -> bytes:
     """A run's row and history as bytes, less what only the clock and the machine know."""
-    row = {key: value for key, value in result.row.items() if key not in VARYING}
+    row = {key: value for key, value in result.row.items() if key not in MEASURED}
     history = [{key: value for key, value in epoch.items() if key != "seconds"} for epoch in result.history]
     return json.dumps([row, history], sort_keys=True).encode()
 
@@ -85,10 +86,10 @@ def test_ft_starts_from_base_and_control_takes_its_budget(small) -> None:
     base = train(small, "dcnv2", "base", overrides=limits | {"training.epochs": 3}, seed=0, runs=store)
     assert ft.row["parent"] == base.row["run_id"]
     assert all(torch.allclose(ft.state[name], value, atol=1e-6) for name, value in base.state.items())
-    assert not np.allclose(ft.predictions(), base.predictions())  # the encoder differs
+    assert not np.allclose(ft.probabilities, base.probabilities)  # the encoder differs
     control = train(small, "dcnv2", "control", overrides=own, **options)
     assert control.row["parent"] == ft.row["run_id"] and control.row["epochs"] == ft.row["epochs"]
-    assert np.allclose(control.predictions(), base.predictions(), atol=1e-5)  # the same encoder, no step to speak of
+    assert np.allclose(control.probabilities, base.probabilities, atol=1e-5)  # the same encoder, no step to speak of
 
 
 def test_tiers_differ_in_the_id_encoder_alone(small) -> None:
@@ -121,7 +122,7 @@ def test_a_finished_run_is_found_and_not_repeated(small, tmp_path) -> None:
     first = quick(small, runs=tmp_path)
     stamp = (tmp_path / first.row["run_id"] / "run.json").stat().st_mtime_ns
     again = quick(small, runs=tmp_path)
-    assert again.row == first.row and (again.predictions() == first.predictions()).all()
+    assert again.row == first.row and (again.probabilities == first.probabilities).all()
     assert (tmp_path / first.row["run_id"] / "run.json").stat().st_mtime_ns == stamp
     assert all(torch.equal(again.state[name], value) for name, value in first.state.items())
 
@@ -141,7 +142,7 @@ def test_a_damaged_run_is_named_and_trained_again(small, tmp_path, name: str, da
         warnings.simplefilter("always")
         again = quick(small, runs=tmp_path)
     assert any(first.row["run_id"] in str(each.message) for each in caught)
-    assert (again.predictions() == first.predictions()).all()
+    assert (again.probabilities == first.probabilities).all()
     assert RunStore(tmp_path).find(first.row["run_id"]) is not None
     assert [each.name for each in tmp_path.iterdir()] == [first.row["run_id"]]
 
@@ -208,7 +209,7 @@ def engine(small, **training) -> Trainer:
 
 
 def test_updates_by_rows_move_the_batch_alone(small) -> None:
-    """SparseAdam's first step by hand: rows of the batch move by rate * g / (|g| + eps), eps = 1e-8 / sqrt(1 - beta2)."""
+    """SparseAdam's first step: rows of the batch move by rate * g / (|g| + eps), eps = 1e-8 / sqrt(1 - beta2)."""
     trained = engine(small, embedding_update="rows", l2_embedding=1e-3, grad_clip=0.0)
     network, table, batch = trained.network.train(), trained.network.ids.table, trained.train
     user, item, label = batch.user[:64], batch.item[:64], batch.label[:64]

@@ -5,9 +5,11 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from ctrnb.data.encode import Encoded
-from ctrnb.encoders.fields import FieldEncoder
-from ctrnb.encoders.table import TableEncoder
+from ctrnb.data.graph import training_graph
+from ctrnb.encoders import FieldEncoder, LightGCNEncoder, TableEncoder
+from ctrnb.models import make_model
 from ctrnb.models.layers import in_float32
+from ctrnb.training.config import Specification
 
 
 class CTRNetwork(nn.Module):
@@ -56,3 +58,19 @@ class CTRNetwork(nn.Module):
     def embedding_parameters(self) -> list[nn.Parameter]:
         """Return the embedding tables: what Equation 3's penalty on embeddings covers."""
         return [*self.ids.parameters(), *self.user_fields.parameters(), *self.item_fields.parameters()]
+
+
+def build_network(encoded: Encoded, specification: Specification) -> CTRNetwork:
+    """Return the freshly initialised network of a specification (random state: torch's global generator)."""
+    config = specification.encoder
+    if specification.tier in ("ft", "ts"):
+        graph = training_graph(encoded, config.edges)
+        ids: TableEncoder = LightGCNEncoder(
+            graph, config.dim, layers=config.layers, readout=config.readout, init_std=config.init_std
+        )
+    else:
+        sides = encoded.user_side, encoded.item_side
+        ids = TableEncoder(sides[0].num_ids, sides[1].num_ids, config.dim, init_std=config.init_std)
+    num_fields = 2 + len(encoded.user_side.names) + len(encoded.item_side.names)
+    model = make_model(specification.model, num_fields, config.dim, specification.model_config)
+    return CTRNetwork(encoded, ids, model, dim=config.dim, init_std=config.init_std)
