@@ -11,8 +11,8 @@ A module imports from the lines above its own alone (``tests/test_layers.py``):
 * :mod:`ctrnb.study` (many trainings, and what changed from one tier to another)
 * :mod:`ctrnb.theory` (bounds, checked), :mod:`ctrnb.audit` (the paper's claims against its own tables)
 * :mod:`ctrnb.analysis` (density, groups, sensitivity), :mod:`ctrnb.verify` (all statements, decided)
-* :mod:`ctrnb.report` (the book)
 * :mod:`ctrnb.advise` (the question asked of one's own ratings)
+* :mod:`ctrnb.report` (the book)
 * :mod:`ctrnb.cli`
 """
 
