@@ -15,6 +15,7 @@ from ctrnb.errors import ParameterError, nearest
 
 BASE = sp.Symbol("p", positive=True)  # p_b, the AUC before
 CHANGE = sp.Symbol("c", real=True)  # the absolute change in AUC
+MIXED = "a gain and a loss"  # the case of two costs whose changes have unequal signs
 
 NAMES: dict[str, sp.Expr] = {"p": BASE, "c": CHANGE}
 FUNCTIONS: dict[str, tuple[Callable[..., sp.Expr], int]] = {  # name: (function, least number of arguments)

@@ -13,7 +13,7 @@ from typing import Any
 import sympy as sp
 import z3
 
-from ctrnb.theory.expression import BASE, CHANGE
+from ctrnb.theory.expression import BASE, CHANGE, MIXED
 
 MILLISECONDS = 4000  # for one question
 
@@ -137,8 +137,9 @@ def holds(*broken: Any) -> bool | None:
 
 
 def compared(cost: sp.Expr, name: str, change: str) -> tuple[list[Any], Any, Any]:
-    """Return the constraints of the two points a condition compares, and the terms of which the first ought to be
-    larger.
+    """Return the constraints of the two points a condition compares, and the terms of which the first ought to be larger.
+
+    Where one change is a gain and the other a loss, (i) and (ii) both want the gain to cost more, so it comes first.
 
     Raises:
         Unreadable: the cost is not one of real arithmetic.
@@ -150,10 +151,11 @@ def compared(cost: sp.Expr, name: str, change: str) -> tuple[list[Any], Any, Any
         "iii": [c1 == c2, p1 < p2],
     }[name]
     facts, terms = [], []
-    for p, c in ((p1, c1), (p2, c2)):
+    sides = ("c > 0", "c < 0") if change == MIXED else (change, change)
+    for p, c, side in ((p1, c1, sides[0]), (p2, c2, sides[1])):
         reader = Reader({BASE: p, CHANGE: c})
         value, magnitude = reader.order(cost)
-        facts += domain(p, c, change) + reader.facts
+        facts += domain(p, c, side) + reader.facts
         terms.append(magnitude if name == "iii" else value)
     return facts + setting, terms[0], terms[1]
 

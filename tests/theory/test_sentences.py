@@ -144,6 +144,15 @@ def test_points_at_which_mcis_sign_would_be_wrong(monkeypatch: pytest.MonkeyPatc
             assert smt.solved(*[each for each in broken if str(each) not in ("c > 0", "c < 0")])[0] == z3.sat
 
 
+def test_a_gain_is_compared_with_a_loss() -> None:
+    """For (i) at one baseline, for (ii) at one new performance; the gain ought to cost more."""
+    for name, same in (("i", lambda p, q, c, d: p == q), ("ii", lambda p, q, c, d: p + c == q + d)):
+        facts, first, second = smt.compared(mci_claims.CHANGE, name, "a gain and a loss")
+        agree(facts, "p1 p2 c1 c2", lambda p, q, c, d, same=same: (
+            valid(p, c) and valid(q, d) and d < 0 < c and same(p, q, c, d)), least=-1, draws=20000)  # fmt: skip
+        assert (str(first), str(second)) == ("c1", "c2")
+
+
 @pytest.mark.parametrize("change", ["c > 0", "c < 0"])
 @pytest.mark.parametrize(
     ("name", "said"),
