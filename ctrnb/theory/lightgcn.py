@@ -129,6 +129,15 @@ def harmonic_degree(graph: BipartiteGraph) -> np.ndarray:
     return np.divide(1, inverse, out=np.full(len(inverse), np.inf), where=inverse > 0)
 
 
+def uniform_node_bound(layers: int) -> float:
+    """Return the largest constant that a node has under the uniform read-out: sqrt((1 + p(-1)^2)/2), attained on stars.
+
+    H_i >= 1 in :func:`node_bounds`, and b_0 + b_1 + ... = (p(1)^2 + p(-1)^2)/2; p(-1) is 0 or 1/(L + 1).
+    """
+    at_minus_one = 0 if layers % 2 else 1 / (layers + 1)
+    return float(np.sqrt((1 + at_minus_one**2) / 2))
+
+
 def node_bounds(graph: BipartiteGraph, readout: Sequence[float]) -> Bracket:
     """Return a bracket of every node's constant by H_i alone, for a read-out without negative coefficients.
 

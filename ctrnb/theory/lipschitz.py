@@ -138,6 +138,18 @@ def degree_bounds(graph: BipartiteGraph) -> Bracket:
     return Bracket(float(lower), float(upper))
 
 
+def imbalance(graph: BipartiteGraph) -> np.ndarray:
+    """Return k_j / H_j of every node with edges, H_j the harmonic mean of its neighbours' degrees; their mean is 1."""
+    matrix, degree = operators.mean(graph), operators.degrees(graph).astype(np.float64)
+    return (degree * (matrix @ operators.power(degree, -1.0)))[degree > 0]
+
+
+def imbalance_bounds(graph: BipartiteGraph) -> Bracket:
+    """Return sqrt(4 + Var(k/H)) <= ||I + P||_2 <= 1 + sqrt(max k/H), for a graph with an edge."""
+    ratio = imbalance(graph)
+    return Bracket(float(np.sqrt(4 + ratio.var())), float(1 + np.sqrt(ratio.max())))
+
+
 @dataclass(frozen=True)
 class Constants:
     """Everything :func:`constants` finds out about one layer on one graph.

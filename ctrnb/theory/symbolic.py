@@ -154,3 +154,14 @@ def laplacian_identities() -> tuple[sp.Expr, sp.Expr]:
     below = share - cross - (scaled[0] - scaled[1]) ** 2
     above = share + cross - (scaled[0] + scaled[1]) ** 2
     return sp.simplify(below), sp.simplify(above)
+
+
+def loop_identities() -> tuple[sp.Expr, sp.Expr]:
+    """Return what a self-loop adds to x^T (I - S) x and to x^T (I + S) x, less the 0 and 2 x^2/(k + 1) claimed: two zeros.
+
+    Here S is the operator with self-loops. A node's x^2 is shared out in parts of x^2/(k + 1) over its k edges and its
+    loop, so an edge adds what it does without loops, with k + 1 for k; a loop adds x^2/(k + 1) to x^T S x.
+    """
+    x, k = sp.Symbol("x", real=True), sp.Symbol("k", nonnegative=True)
+    share = cross = x**2 / (k + 1)
+    return sp.simplify(share - cross), sp.simplify(share + cross - 2 * x**2 / (k + 1))
