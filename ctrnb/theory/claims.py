@@ -81,7 +81,7 @@ def decide(
         evidence = f"Not shown: {'; '.join(failed) or 'the proof and the refutation contradict each other'}. {evidence}"
     else:
         shown = "; ".join(name for name, held in checked.items() if held)
-        evidence = f"{evidence} Checked: {shown}."
+        evidence = f"{evidence} Checked: {shown}.".strip()
         if verdict == CORRECTED:
             evidence = f"Correct: {correct} {evidence}"
     return Outcome(verdict, method, evidence.strip())

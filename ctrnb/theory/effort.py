@@ -10,9 +10,11 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
+import z3
 
 from ctrnb import paper
 from ctrnb.evaluation import mci
+from ctrnb.theory import smt
 
 HALF_CELL = 0.005  # points: half a unit of the last printed place
 
@@ -88,32 +90,38 @@ def rankings(groups: pd.DataFrame | None = None) -> pd.DataFrame:
 def conclusions(groups: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return Section 4.4's three conclusions on the under-served group, counted over models and tiers by each measure.
 
-    Columns: conclusion, of (how many settings it speaks of), MCI, absolute and relative (in how many it holds),
+    Columns: id, conclusion, of (how many settings it speaks of), MCI, absolute and relative (in how many it holds),
     relies_on_iii: in how many it holds by MCI but not by the absolute change, and exceptions: where it fails by MCI.
     """
     table = efforts(groups)
     settings = [part for _, part in table.groupby(["dataset", "model", "tier"], sort=False)]
-    said = {
-        "ML-1M: the largest effort for low-active "
-        "users": ([p for p in settings if dataset(p) == "ML-1M"], "Low", max_at),
-        "Yelp2022, where a group improves: the largest effort for high-active users": (
-            [p for p in settings if dataset(p) == "Yelp2022" and (p["absolute"] > 0).any()], "High", max_at,
+    dense = [part for part in settings if dataset(part) == "ML-1M"]
+    sparse = [part for part in settings if dataset(part) == "Yelp2022"]
+    gaining = [part for part in sparse if (part["absolute"] > 0).any()]
+    losing = [part for part in sparse if (part["absolute"] < 0).all()]
+    said = (
+        ("ml-1m", "ML-1M: the largest effort for low-active users", dense, "Low", max_at),
+        (
+            "yelp-gains", "Yelp2022, where a group improves: the largest effort for high-active users",
+            gaining, "High", max_at,
         ),
-        "Yelp2022, where all groups lose: the smallest loss for high-active users": (
-            [p for p in settings if dataset(p) == "Yelp2022" and (p["absolute"] < 0).all()], "High", least_loss_at,
+        (
+            "yelp-losses", "Yelp2022, where all groups lose: the smallest loss for high-active users",
+            losing, "High", least_loss_at,
         ),
-    }  # fmt: skip
+    )  # fmt: skip
     rows = []
-    for text, (parts, group, test) in said.items():
+    for id, text, parts, group, test in said:
         held = {name: [test(part, name, group) for part in parts] for name in MEASURES}
         relies = sum(a and not b for a, b in zip(held["MCI"], held["absolute"], strict=True))
         fails = [f"{p['model'].iloc[0]} {p['tier'].iloc[0]}" for p, h in zip(parts, held["MCI"], strict=True) if not h]
-        counts = {name: sum(each) for name, each in held.items()}
-        rows.append({"conclusion": text, "of": len(parts), **counts, "relies_on_iii": relies, "exceptions": fails})
+        row = {"id": id, "conclusion": text, "of": len(parts)} | {name: sum(each) for name, each in held.items()}
+        rows.append(row | {"relies_on_iii": relies, "exceptions": fails})
     return pd.DataFrame(rows)
 
 
 def dataset(part: pd.DataFrame) -> str:
+    """Return the dataset of one setting's groups."""
     return part["dataset"].iloc[0]
 
 
@@ -133,22 +141,13 @@ def a_fortiori() -> bool:
 
     MCI_1 >= MCI_2 is c_1/(1 - p_1) >= c_2/(1 - p_2), the logarithm removed.
     """
-    import z3
-
-    from ctrnb.theory.potential import proves
-    from ctrnb.theory.smt import domain
-
     p1, p2, c1, c2 = z3.Reals("p1 p2 c1 c2")
-    valid = [*domain(p1, c1, "c > 0"), *domain(p2, c2, "c > 0"), p1 < p2, c1 * (1 - p2) >= c2 * (1 - p1)]
-    return proves(valid, c1 > c2) and proves(valid, c1 * p2 > c2 * p1)
+    valid = [*smt.domain(p1, c1, "c > 0"), *smt.domain(p2, c2, "c > 0"), p1 < p2, c1 * (1 - p2) >= c2 * (1 - p1)]
+    return smt.proves(valid, c1 > c2) and smt.proves(valid, c1 * p2 > c2 * p1)
 
 
 def not_a_fortiori_for_losses() -> bool:
     """Return whether z3 finds losses where the lower baseline has the smaller |MCI| but the larger loss in points."""
-    import z3
-
-    from ctrnb.theory.smt import domain, solved
-
     p1, p2, c1, c2 = z3.Reals("p1 p2 c1 c2")
-    valid = [*domain(p1, c1, "c < 0"), *domain(p2, c2, "c < 0"), p1 < p2]
-    return solved(*valid, -c1 * (1 - p2) < -c2 * (1 - p1), -c1 > -c2)[0] == z3.sat
+    valid = [*smt.domain(p1, c1, "c < 0"), *smt.domain(p2, c2, "c < 0"), p1 < p2]
+    return smt.solved(*valid, -c1 * (1 - p2) < -c2 * (1 - p1), -c1 > -c2)[0] == z3.sat

@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 import sympy as sp
 import torch
+import z3
 
 from ctrnb.data.graph import BipartiteGraph
 from ctrnb.theory import lipschitz as lip
 from ctrnb.theory import operators as op
-from ctrnb.theory import search, slopes, symbolic
+from ctrnb.theory import search, slopes, smt, symbolic
 from ctrnb.theory.activations import ACTIVATIONS
 from ctrnb.theory.claims import Outcome, Suite, decide
 from ctrnb.theory.graphs import checked_graphs
@@ -262,13 +263,9 @@ def node_nonlinear() -> Outcome:
 
 def relu_halves_hold() -> bool:
     """Return whether z3 proves |relu(W x) - relu(W y)| <= |x_1 - y_1| for W = [[1, 0], [-1, 0]]."""
-    import z3
-
-    from ctrnb.theory.potential import proves
-
     a, b = z3.Reals("a b")
     rise = [z3.If(s * a > 0, s * a, 0) - z3.If(s * b > 0, s * b, 0) for s in (1, -1)]
-    return proves([], rise[0] * rise[0] + rise[1] * rise[1] <= (a - b) * (a - b))
+    return smt.proves([], rise[0] * rise[0] + rise[1] * rise[1] <= (a - b) * (a - b))
 
 
 @SUITE.claim(
@@ -628,6 +625,57 @@ def mp_symmetric() -> Outcome:
             "so has the one with self-loops": all(close(dense_norm(g, "symmetric_self"), 1) for g in exhaustive()),
             **real,
         },
+    )
+
+
+@SUITE.claim(
+    "lipschitz.constant-change",
+    "Section 2, after Equation 6",
+    "The Lipschitz constant K of f is the largest change of the output that a perturbation of norm 1 causes.",
+)
+def constant_change() -> Outcome:
+    x = sp.Symbol("x", real=True)
+    change = sp.tanh(x + sp.Rational(1, 2)) - sp.tanh(x - sp.Rational(1, 2))
+    written = 2 * sp.sinh(1) / (sp.cosh(2 * x) + sp.cosh(1))  # largest at x = 0, where cosh is least
+    largest = float(2 * sp.tanh(sp.Rational(1, 2)))
+    lines = [abs(slope * (point + 1) - slope * point) for slope in (-2.0, 0.5) for point in (0.0, 3.0)]
+    return decide(
+        method="symbolic",
+        refutation={
+            "tanh(x + 1/2) - tanh(x - 1/2) = 2 sinh 1/(cosh 2x + cosh 1)": sp.simplify(
+                (change - written).rewrite(sp.exp)
+            )
+            == 0,
+            f"so tanh, of constant {slopes.slope_supremum('tanh')}, changes by at most 2 tanh(1/2) = {largest:.4f}": bool(
+                slopes.slope_supremum("tanh") == 1 > largest and close(float(written.subs(x, 0)), largest)
+            ),
+        },
+        correction={"x -> s x changes by its constant |s|": close(lines, [2.0, 2.0, 0.5, 0.5])},
+        correct="K bounds that change, by Equation 5 with ||x - y|| = 1, and linear maps attain it; others may stay below.",
+    )
+
+
+@SUITE.claim(
+    "lipschitz.constant-sensitivity",
+    "Section 2, last sentence",
+    "Of two maps, that of the smaller Lipschitz constant is the less sensitive to its input.",
+)
+def constant_sensitivity() -> Outcome:
+    x = sp.Symbol("x", real=True)
+    slope = sp.diff(sp.tanh(x), x)
+    at_one, at_rest = float(slope.subs(x, 1)), float(slope.subs(x, 0))
+    constant = float(slopes.slope_supremum("tanh"))
+    return decide(
+        method="symbolic",
+        refutation={
+            f"x/2 has the constant 1/2, tanh has {constant:.0f}; at x = 1 their slopes are 1/2 and {at_one:.4f}": (
+                at_one < 0.5 < constant
+            ),
+        },
+        correction={
+            f"where tanh is most sensitive, at 0, its slope is its constant, {at_rest:.0f}": at_rest == constant
+        },
+        correct="it has the smaller worst case, sup ||J||; at single points it may be the more sensitive of the two.",
     )
 
 

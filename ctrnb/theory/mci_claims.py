@@ -9,7 +9,7 @@ import sympy as sp
 import z3
 
 from ctrnb.evaluation import mci as measured
-from ctrnb.theory import effort, mci, potential, smt
+from ctrnb.theory import effort, mci, potential, signs, smt
 from ctrnb.theory.claims import Outcome, Suite, decide
 from ctrnb.theory.expression import BASE, CHANGE, MIXED, parse_cost
 
@@ -60,8 +60,6 @@ for _name, _statement in mci.STATEMENTS.items():
 
 @SUITE.claim("mci.sign", "Section 4.4, after Equation 10", "MCI > 0 where c > 0 and MCI < 0 where c < 0.")
 def sign() -> Outcome:
-    from ctrnb.theory.signs import sign_of
-
     ratio, p, c = smt.log_argument(mci.MCI), z3.Real("p"), z3.Real("c")
     sides = []
     for change, wrong in (("c > 0", lambda term: term <= 1), ("c < 0", lambda term: term >= 1)):
@@ -71,7 +69,7 @@ def sign() -> Outcome:
     return decide(
         method=METHOD,
         proof={
-            "sympy": (sign_of(mci.MCI, "c > 0"), sign_of(mci.MCI, "c < 0")) == (1, -1),
+            "sympy": (signs.sign_of(mci.MCI, "c > 0"), signs.sign_of(mci.MCI, "c < 0")) == (1, -1),
             "z3, the logarithm removed": all(sides),
         },
     )
@@ -127,6 +125,21 @@ def equation_23() -> Outcome:
 
 
 @SUITE.claim(
+    "mci.bounds",
+    "Appendix E, Case 1",
+    "For c > 0 and valid pairs with p_1 < p_2, 0 < c (p_2 - p_1) < 1.",
+)
+def bounds() -> Outcome:
+    first, second, change = z3.Reals("p1 p2 c")
+    valid = [*smt.domain(first, change, "c > 0"), *smt.domain(second, change, "c > 0"), first < second]
+    product = change * (second - first)
+    return decide(
+        method="SMT",
+        proof={"both inequalities, by z3": smt.proves(valid, product > 0) and smt.proves(valid, product < 1)},
+    )
+
+
+@SUITE.claim(
     "mci.potential",
     "ours, on Equation 10",
     "MCI(p, c) = F(p + c) - F(p) with F(q) = -log(1 - q). Hence costs along a path add up, undoing a change costs "
@@ -163,8 +176,8 @@ def path() -> Outcome:
         method="SMT, symbolic",
         evidence="From additivity, F(q) = m(p_0, q) for a fixed p_0 gives m(p, q) = F(q) - F(p).",
         proof={
-            "differences add up": potential.proves([], (b - a) + (c - b) == c - a),
-            "additivity from p_0 over p to q gives F(q) - F(p), by z3": potential.proves(
+            "differences add up": smt.proves([], (b - a) + (c - b) == c - a),
+            "additivity from p_0 over p to q gives F(q) - F(p), by z3": smt.proves(
                 [additive], m(middle, end) == m(start, end) - m(start, middle)
             ),
             "both tests agree on five costs": alike and found["MCI"] and not found["relative change"],
@@ -305,11 +318,11 @@ def ranking() -> Outcome:
     )
 
 
-def conclusion_check(place: int) -> Callable[[], Outcome]:
-    """Return the check of one of Section 4.4's conclusions, a row of ``effort.conclusions``."""
+def conclusion_check(id: str) -> Callable[[], Outcome]:
+    """Return the check of one of Section 4.4's conclusions, the row of ``effort.conclusions`` that has its id."""
 
     def check() -> Outcome:
-        row = effort.conclusions().iloc[place]
+        row = effort.conclusions().set_index("id").loc[id]
         count = f"by MCI it holds in {row['MCI']} of {row['of']}"
         others = f"by absolute change in {row['absolute']}, by relative change in {row['relative']}"
         return decide(
@@ -327,23 +340,10 @@ def exceptions(row: pd.Series) -> str:
     return "not in " + (", ".join(row["exceptions"]) or "any")
 
 
-for _place, (_id, _source, _statement) in enumerate(
-    (
-        (
-            "mci.ml-1m",
-            "Section 4.4 and Figure 5",
-            "In ML-1M, models consistently allocate the largest effort (MCI) to low-active users.",
-        ),
-        (
-            "mci.yelp-gains",
-            "Section 4.4 and Figure 5",
-            "In Yelp2022, where message passing improves a group, the largest effort (MCI) goes to high-active users.",
-        ),
-        (
-            "mci.yelp-losses",
-            "Section 4.4 and Figure 5",
-            "In Yelp2022, where message passing downgrades every group, high-active users have the smallest |MCI|.",
-        ),
-    )
-):
-    SUITE.claim(_id, _source, _statement)(conclusion_check(_place))
+CONCLUSIONS = {
+    "ml-1m": "In ML-1M, models consistently allocate the largest effort (MCI) to low-active users.",
+    "yelp-gains": "In Yelp2022, where message passing improves a group, the largest effort (MCI) goes to high-active users.",
+    "yelp-losses": "In Yelp2022, where message passing downgrades every group, high-active users have the smallest |MCI|.",
+}
+for _id, _statement in CONCLUSIONS.items():
+    SUITE.claim(f"mci.{_id}", "Section 4.4 and Figure 5", _statement)(conclusion_check(_id))

@@ -8,9 +8,9 @@ Then conditions (i) and (ii) both say that F increases, and (iii), for increasin
 import sympy as sp
 import z3
 
+from ctrnb.theory import smt
 from ctrnb.theory.expression import BASE, CHANGE
-from ctrnb.theory.signs import NEW
-from ctrnb.theory.smt import solved
+from ctrnb.theory.signs import NEW, sign_of
 
 POINT = sp.Symbol("q", positive=True)
 ORIGIN = sp.Rational(1, 2)  # where the potential is taken to be 0
@@ -61,16 +61,9 @@ def depends_on_share_of_gap_alone(cost: sp.Expr) -> bool:
 
 def curvature(candidate: sp.Expr) -> tuple[int | None, int | None]:
     """Return the signs of F' and F'' on (0, 1); None where they are not decided."""
-    from ctrnb.theory.signs import sign_of
-
     first = sp.diff(candidate, POINT).subs(POINT, BASE)
     second = sp.diff(candidate, POINT, 2).subs(POINT, BASE)
     return sign_of(first, "c > 0"), sign_of(second, "c > 0")
-
-
-def proves(premises: list, conclusion: object) -> bool:
-    """Return whether z3 finds no case in which the premises hold and the conclusion fails."""
-    return solved(*premises, z3.Not(conclusion))[0] == z3.unsat
 
 
 def monotone_equivalence() -> bool:
@@ -85,7 +78,7 @@ def monotone_equivalence() -> bool:
     first = high - other > low - other  # (i)
     second = other - low > other - high  # (ii)
     rises = low < high
-    return all(proves([a], b) for a in (first, second, rises) for b in (first, second, rises))
+    return all(smt.proves([a], b) for a in (first, second, rises) for b in (first, second, rises))
 
 
 def concave_equivalence() -> bool:
@@ -101,15 +94,11 @@ def concave_equivalence() -> bool:
     gains = f1c - f1 > f2c - f2
     chords = [share > 0, share < 1, f1c > (1 - share) * f1 + share * f2c, f2 > share * f1 + (1 - share) * f2c]
     increasing = [f1 < f1c, f2 < f2c]
-    losses = magnitude(f1 - f1c) > magnitude(f2 - f2c)
+    losses = smt.size(f1 - f1c) > smt.size(f2 - f2c)
     midpoint = [f2 == f1c, gains]
     return (
-        proves(chords, gains)
-        and proves(midpoint, 2 * f2 > f1 + f2c)
-        and proves([*increasing, gains], losses)
-        and proves([*increasing, losses], gains)
+        smt.proves(chords, gains)
+        and smt.proves(midpoint, 2 * f2 > f1 + f2c)
+        and smt.proves([*increasing, gains], losses)
+        and smt.proves([*increasing, losses], gains)
     )
-
-
-def magnitude(term: z3.ArithRef) -> z3.ArithRef:
-    return z3.If(term >= 0, term, -term)

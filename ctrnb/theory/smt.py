@@ -130,6 +130,11 @@ def solved(*constraints: Any) -> tuple[z3.CheckSatResult, z3.ModelRef | None]:
     return answer, solver.model() if answer == z3.sat else None
 
 
+def proves(premises: list[Any], conclusion: Any) -> bool:
+    """Return whether z3 finds no case in which the premises hold and the conclusion fails."""
+    return solved(*premises, z3.Not(conclusion))[0] == z3.unsat
+
+
 def holds(*broken: Any) -> bool | None:
     """Return whether a statement holds, given the constraints of a point that breaks it."""
     answer = solved(*broken)[0]

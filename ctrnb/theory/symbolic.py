@@ -7,6 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import sympy as sp
+import z3
+
+from ctrnb.theory import smt
 
 Function = Callable[[sp.Expr], sp.Expr]
 
@@ -102,13 +105,9 @@ def general_gram_factor() -> tuple[sp.Expr, sp.Symbol]:
 
 def frobenius_step_holds() -> bool:
     """Return whether z3 proves (d w)^2 <= L^2 w^2 for |d| <= L; summed over entries, ||D W||_F <= L ||W||_F at any width."""
-    import z3
-
-    from ctrnb.theory.potential import proves
-
     bound, slope, entry = z3.Reals("L d w")
     within = [bound >= 0, slope <= bound, slope >= -bound]
-    return proves(within, slope * slope * entry * entry <= bound * bound * entry * entry)
+    return smt.proves(within, slope * slope * entry * entry <= bound * bound * entry * entry)
 
 
 def star_norm() -> tuple[sp.Expr, sp.Symbol]:

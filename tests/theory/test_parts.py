@@ -1,5 +1,6 @@
 """Each part of a verdict is shown something false, most often in one case alone, and is the part that fails."""
 
+import inspect
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -28,14 +29,14 @@ from ctrnb.theory import (
 from ctrnb.theory.activations import ACTIVATIONS
 from ctrnb.theory.claims import OPEN, Outcome, decide
 from ctrnb.theory.operators import Bracket
+from ctrnb.theory.suites import SUITES
 
-MODULES = {"lipschitz": lipschitz_claims, "lightgcn": lightgcn_claims, "mci": mci_claims}
 K = sp.Symbol("k", integer=True, positive=True)
 
 
 def parts(id: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """Return a statement's parts in their order, proof, refutation and correction: T for one that holds, else F."""
-    module, found = MODULES[id.partition(".")[0]], []
+    check, found = SUITES[id.partition(".")[0]].checks[id][2], []
 
     def record(*, proof=None, refutation=None, correction=None, **named: Any) -> Outcome:
         found.append(
@@ -43,8 +44,8 @@ def parts(id: str, monkeypatch: pytest.MonkeyPatch) -> str:
         )
         return decide(proof=proof, refutation=refutation, correction=correction, **named)
 
-    monkeypatch.setattr(module, "decide", record)
-    module.SUITE.checks[id][2]()
+    monkeypatch.setattr(inspect.getmodule(check), "decide", record)
+    check()
     return found[-1]
 
 
@@ -151,7 +152,7 @@ def decided(*, z3: bool = False, pair: bool = True, base: Any = Fraction(1, 4)) 
 def concluded(of: int, held: int) -> list[tuple]:
     """Conclusions on Table 4 that hold by MCI in ``held`` of ``of`` settings."""
     row = {"of": of, "MCI": held, "absolute": held, "relative": held, "relies_on_iii": 0, "exceptions": []}
-    return [gives(effort, "conclusions", pd.DataFrame([row] * 3))]
+    return [gives(effort, "conclusions", pd.DataFrame([row | {"id": id} for id in mci_claims.CONCLUSIONS]))]
 
 
 def compared(changes: list[bool], firmly: list[bool]) -> list[tuple]:
@@ -461,5 +462,5 @@ EVIDENCE = {  # numbers by hand
 
 @pytest.mark.parametrize("id", EVIDENCE)
 def test_evidence_gives_the_numbers_that_a_hand_gives(id: str) -> None:
-    found = MODULES[id.partition(".")[0]].SUITE.run(id).evidence
+    found = SUITES[id.partition(".")[0]].run(id).evidence
     assert all(each in found for each in EVIDENCE[id]), found

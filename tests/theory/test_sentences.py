@@ -51,7 +51,7 @@ def valid(p: Fraction, c: Fraction) -> bool:
 
 
 def test_gains_compared_by_mci(monkeypatch: pytest.MonkeyPatch) -> None:
-    proofs = asked(monkeypatch, potential, effort.a_fortiori)
+    proofs = asked(monkeypatch, smt, effort.a_fortiori)
     for (premises, conclusion), says in zip(
         proofs, (lambda p, q, c, d: c > d, lambda p, q, c, d: c * q > d * p), strict=True
     ):
@@ -73,7 +73,7 @@ def test_losses_compared_by_mci(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_rows_under_relu(monkeypatch: pytest.MonkeyPatch) -> None:
-    ((premises, conclusion),) = asked(monkeypatch, potential, lipschitz_claims.relu_halves_hold)
+    ((premises, conclusion),) = asked(monkeypatch, smt, lipschitz_claims.relu_halves_hold)
     assert premises == []
     numbers = [Fraction(n, 3) for n in range(-6, 7)]
     holds = read(conclusion)
@@ -85,26 +85,26 @@ def test_rows_under_relu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_entries_scaled_by_slopes(monkeypatch: pytest.MonkeyPatch) -> None:
-    ((premises, conclusion),) = asked(monkeypatch, potential, symbolic.frobenius_step_holds)
+    ((premises, conclusion),) = asked(monkeypatch, smt, symbolic.frobenius_step_holds)
     agree(premises, "L d w", lambda bound, d, w: abs(d) <= bound, least=-2, most=2)
     agree([conclusion], "L d w", lambda bound, d, w: (d * w) ** 2 <= (bound * w) ** 2, least=-2, most=2)
 
 
 def test_the_three_forms_of_increasing(monkeypatch: pytest.MonkeyPatch) -> None:
     """(i), (ii) and F(u) < F(v), each from each."""
-    proofs = asked(monkeypatch, potential, potential.monotone_equivalence)
+    proofs = asked(monkeypatch, smt, potential.monotone_equivalence)
     assert len(proofs) == 9 and len({(str(premises), str(conclusion)) for premises, conclusion in proofs}) == 9
     for premises, conclusion in proofs:
         for sentence in (*premises, conclusion):
             agree([sentence], "F_u F_v F_w", lambda u, v, w: u < v, draws=60)
     for wrong in range(9):
         answers = iter([number != wrong for number in range(9)])
-        monkeypatch.setattr(potential, "proves", lambda *_, answers=answers: next(answers))
+        monkeypatch.setattr(smt, "proves", lambda *_, answers=answers: next(answers))
         assert not potential.monotone_equivalence()
 
 
 def test_the_steps_from_concave_to_iii_and_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    proofs = asked(monkeypatch, potential, potential.concave_equivalence)
+    proofs = asked(monkeypatch, smt, potential.concave_equivalence)
     names = "F_p1 F_p1c F_p2 F_p2c t"
 
     def gains(a, b, c, d, t):
@@ -127,7 +127,7 @@ def test_the_steps_from_concave_to_iii_and_back(monkeypatch: pytest.MonkeyPatch)
         agree([conclusion], names, then)
     for wrong in range(4):
         answers = iter([number != wrong for number in range(4)])
-        monkeypatch.setattr(potential, "proves", lambda *_, answers=answers: next(answers))
+        monkeypatch.setattr(smt, "proves", lambda *_, answers=answers: next(answers))
         assert not potential.concave_equivalence()
 
 
