@@ -107,10 +107,12 @@ def table(statements: Sequence[Statement]) -> pd.DataFrame:
 
 
 class Suite:
-    """Statements with their checks, in order; calling it runs every check."""
+    """Statements with their checks, in order, those of other suites first; calling it runs every check."""
 
-    def __init__(self) -> None:
+    def __init__(self, *parts: "Suite") -> None:
         self.checks: dict[str, tuple[str, str, Callable[[], Outcome]]] = {}
+        for part in parts:
+            self.checks |= part.checks
 
     def claim(self, id: str, source: str, statement: str) -> Callable[[Callable[[], Outcome]], Callable[[], Outcome]]:
         """Register the decorated check under a statement."""

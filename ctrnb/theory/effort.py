@@ -1,5 +1,4 @@
-"""What the failure of condition (iii) means for Table 4 and Figure 5: groups ranked by MCI, absolute and relative
-change.
+"""What the failure of condition (iii) means for Table 4 and Figure 5: groups ranked by three measures.
 
 Table 4's cells are rounded to hundredths of a point, so an order is called *firm* where every unrounded value that the
 paper's cells allow gives it.
@@ -26,10 +25,9 @@ MEASURES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {  # of AU
 
 
 def efforts(groups: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Return Table 4's groups with each measure and the ends of what its rounding allows: MEASURE, MEASURE_low,
-    MEASURE_high.
+    """Return Table 4's groups with each measure and the ends of what its rounding allows.
 
-    Every measure rises with the new AUC and falls with the baseline, so its extremes lie at the cells' corners.
+    Columns of each are MEASURE, MEASURE_low and MEASURE_high. Every measure rises with the new AUC and falls with the baseline, so its extremes lie at the cells' corners.
     """
     table = (paper.activity_groups() if groups is None else groups).copy()
     base, value = table["base"].to_numpy(), table["value"].to_numpy()
@@ -43,11 +41,9 @@ def efforts(groups: pd.DataFrame | None = None) -> pd.DataFrame:
 def comparisons(groups: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return every comparison of two groups: one row a dataset, model, tier and pair.
 
-    ``first`` is the group with the lower baseline. For each measure, MEASURE is the sign of its value for the first
-    less that
-    for the second, and MEASURE_firm whether rounding leaves that sign no choice. ``changes`` says whether the sign
-    differs
-    between MCI and another measure, ``changes_firmly`` whether it does so between firm signs.
+    ``first`` is the group with the lower baseline. For each measure, MEASURE is the sign of its value for the first less
+    that for the second, and MEASURE_firm whether rounding leaves that sign no choice. ``changes`` says whether the sign
+    differs between MCI and another measure, ``changes_firmly`` whether it does so between firm signs.
     """
     rows = []
     for keys, part in efforts(groups).groupby(["dataset", "model", "tier"], sort=False):
@@ -136,8 +132,7 @@ def least_loss_at(part: pd.DataFrame, measure: str, group: str) -> bool:
 
 
 def a_fortiori() -> bool:
-    """Return whether z3 proves: a lower baseline with at least the MCI of a higher one has the larger gain, in points
-    and in percent.
+    """Return whether z3 proves: a lower baseline with at least the MCI of a higher one gains more, in points and percent.
 
     MCI_1 >= MCI_2 is c_1/(1 - p_1) >= c_2/(1 - p_2), the logarithm removed.
     """

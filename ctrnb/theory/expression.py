@@ -1,8 +1,7 @@
 """A cost as text, read safely: ``log((1 - p) / (1 - p - c))``.
 
 The text is parsed into Python's syntax tree, of which nothing is ever executed or evaluated; every node must be on a
-short
-list and is turned into sympy by hand. Size, depth and powers are bounded, so that hostile input fails at once.
+short list and is turned into sympy by hand. Size, depth and powers are bounded, so that hostile input fails at once.
 """
 
 import ast

@@ -53,8 +53,7 @@ def whole_map(graph: BipartiteGraph, readout: Sequence[float]) -> Bracket:
     """Return ||p(S)||_2.
 
     Exact, sum of |a_l|, on a graph with an edge where all a_l, or all (-1)^l a_l, have one sign: 1 and -1 are
-    eigenvalues.
-    Exact, |a_0|, without edges. Else from below by Lanczos and from above by max |p| over [-1, 1].
+    eigenvalues. Exact, |a_0|, without edges. Else from below by Lanczos and from above by max |p| over [-1, 1].
     """
     p = polynomial(readout)
     coefficients = np.asarray(readout, np.float64)

@@ -111,14 +111,14 @@ def equation_23() -> Outcome:
     return decide(
         method="symbolic",
         refutation={
-            f"p_1 = 1/4, p_2 = 1/2, c = 1/4: the ratio is {ratio.subs(point)}, printed "
-            f"{printed.subs(point)}": ratio.subs(point)
-            != printed.subs(point),
+            f"p_1 = 1/4, p_2 = 1/2, c = 1/4: the ratio is {ratio.subs(point)}, "
+            f"printed {printed.subs(point)}": ratio.subs(point) != printed.subs(point),
         },
         correction={
             "the printed ratio is the true one upside down": sp.simplify(ratio * printed) == 1,
-            "the next line, numerator less denominator = c (p_2 - p_1), is "
-            "right": sp.expand(top - bottom - CHANGE * (second - first)) == 0,
+            "the next line, numerator less denominator = c (p_2 - p_1), is right": (
+                sp.expand(top - bottom - CHANGE * (second - first)) == 0
+            ),
         },
         correct="the ratio is (1 - p_1)(1 - p_2 - c) / ((1 - p_2)(1 - p_1 - c)); every later step is sound and then proves the reverse of (iii).",
     )  # fmt: skip
@@ -143,8 +143,7 @@ def bounds() -> Outcome:
     "mci.potential",
     "ours, on Equation 10",
     "MCI(p, c) = F(p + c) - F(p) with F(q) = -log(1 - q). Hence costs along a path add up, undoing a change costs "
-    "its negative, and MCI = "
-    "-log(1 - c/(1 - p)) depends on c/(1 - p) alone.",
+    "its negative, and MCI = -log(1 - c/(1 - p)) depends on c/(1 - p) alone.",
 )
 def structure() -> Outcome:
     share = sp.log(1 / (1 - CHANGE / (1 - BASE)))
@@ -205,8 +204,7 @@ def monotone() -> Outcome:
     "mci.concave",
     "ours, on condition (iii)",
     "For costs F(p + c) - F(p) with F increasing, condition (iii) as printed holds exactly if F is strictly "
-    "concave, for gains and for losses alike; "
-    "its reverse exactly if F is strictly convex, as MCI's F is.",
+    "concave, for gains and for losses alike; its reverse exactly if F is strictly convex, as MCI's F is.",
 )
 def concave() -> Outcome:
     shapes = [shape for shape in shapes_of_potentials("iii") if shape["first"] == 1]
@@ -241,8 +239,8 @@ def shapes_of_potentials(*names: str) -> list[dict]:
     "mci.examples",
     "ours, on Section 4.4's case against relative change",
     "Some costs meet (i), (ii) and (iii) as printed: the changes of log AUC and of root AUC, and the relative "
-    "change c/p, which Section 4.4 "
-    "sets aside for giving weight to low baselines; MCI and the absolute change do not.",
+    "change c/p, which Section 4.4 sets aside for giving weight to low baselines; MCI and the absolute change do "
+    "not.",
 )
 def examples() -> Outcome:
     met = {name: all(each.holds for each in mci.conditions(text)) for name, text in mci.COSTS.items()}
@@ -280,8 +278,7 @@ def engines() -> Outcome:
     "mci.a-fortiori",
     "ours, on Section 4.4's conclusions",
     "For gains, a group of lower baseline with at least the MCI of another has the larger absolute and the larger "
-    "relative change too; for losses "
-    "it may have the smaller |MCI| and yet lose more points.",
+    "relative change too; for losses it may have the smaller |MCI| and yet lose more points.",
 )
 def a_fortiori() -> Outcome:
     return decide(

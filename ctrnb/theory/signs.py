@@ -6,10 +6,8 @@ The domain 0 < p < 1, 0 < p + c < 1 for one sign of c is an open triangle, and t
     c < 0:  p = (x + y)/(x + y + z),  c = -y/(x + y + z),  so p + c = x/(x + y + z)
 
 An expression becomes a quotient of polynomials in them; one whose coefficients have one sign has that sign everywhere.
-A
-strict comparison along a line holds everywhere if the derivative along it has one sign on the triangle (lines meet it
-in
-intervals); it fails somewhere if that derivative is 0 or has the other sign throughout.
+A strict comparison along a line holds everywhere if the derivative along it has one sign on the triangle (lines meet
+it in intervals); it fails somewhere if that derivative is 0 or has the other sign throughout.
 """
 
 import sympy as sp

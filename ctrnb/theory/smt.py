@@ -89,14 +89,17 @@ class Reader:
 
 
 def product(base: Any, count: int) -> Any:
+    """Return base ** count for a count of at least 0."""
     return z3.Product([base] * count) if count else z3.RealVal(1)
 
 
 def size(term: Any) -> Any:
+    """Return |term|."""
     return z3.If(term >= 0, term, -term)
 
 
 def extreme(terms: list[Any], largest: bool) -> Any:
+    """Return the largest of some terms, or the smallest."""
     best = terms[0]
     for term in terms[1:]:
         best = z3.If(term > best if largest else term < best, term, best)

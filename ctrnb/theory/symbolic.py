@@ -114,8 +114,7 @@ def star_norm() -> tuple[sp.Expr, sp.Symbol]:
     """Return ||I + P||_2 of K_{1,n} for symbolic n >= 1, and n.
 
     On the centre and the unit vector of the leaves' sum I + P acts as [[1, 1/sqrt(n)], [sqrt(n), 1]]; on vectors that
-    sum to
-    0 over the leaves and vanish at the centre, as the identity. The norm is the largest singular value of the two.
+    sum to 0 over the leaves and vanish at the centre, as the identity. The norm is the largest singular value of the two.
     """
     n = sp.Symbol("n", integer=True, positive=True)
     block = sp.Matrix([[1, 1 / sp.sqrt(n)], [sp.sqrt(n), 1]])
@@ -142,9 +141,8 @@ def block_norm(block: sp.Matrix) -> sp.Expr:
 def laplacian_identities() -> tuple[sp.Expr, sp.Expr]:
     """Return what an edge adds to x^T (I - S) x and to x^T (I + S) x, less the squares claimed for it: two zeros.
 
-    Sums over edges of x_i^2/k_i + x_j^2/k_j are x^T x, since node i has k_i edges; an edge adds 2 x_i x_j / sqrt(k_i
-    k_j)
-    to x^T S x. The claimed squares are (x_i/sqrt(k_i) -+ x_j/sqrt(k_j))^2.
+    Sums over edges of x_i^2/k_i + x_j^2/k_j are x^T x, since node i has k_i edges; an edge adds 2 x_i x_j /
+    sqrt(k_i k_j) to x^T S x. The claimed squares are (x_i/sqrt(k_i) -+ x_j/sqrt(k_j))^2.
     """
     xi, xj = sp.symbols("x_i x_j", real=True)
     ki, kj = sp.symbols("k_i k_j", positive=True)

@@ -9,7 +9,7 @@ from ctrnb.theory import lipschitz as lip
 from ctrnb.theory import operators as op
 from ctrnb.theory import search
 from ctrnb.theory.activations import ACTIVATIONS
-from ctrnb.theory.lipschitz_claims import LOSING, constant_features, jacobian_norm
+from ctrnb.theory.checks import LOSING, constant_features, jacobian_norm
 
 SEEDS = st.integers(0, 10**6)
 

@@ -13,11 +13,11 @@ import pytest
 import sympy as sp
 
 from ctrnb.theory import (
+    checks,
     effort,
     lightgcn,
     lightgcn_claims,
     lipschitz,
-    lipschitz_claims,
     mci,
     mci_claims,
     operators,
@@ -75,7 +75,7 @@ def shaped(users: int, items: int, edges: int, aggregate: str = "update") -> Cal
 
 
 def norm(shape: tuple, change: Callable) -> tuple:
-    return wrong(lipschitz_claims, "dense_norm", change, shaped(*shape))
+    return wrong(checks, "dense_norm", change, shaped(*shape))
 
 
 def at(value: Any) -> Callable[..., bool]:
@@ -96,7 +96,7 @@ def only_at(value: float, change: Callable) -> Callable:
 
 def gram(factor: sp.Expr) -> list[tuple]:
     """A factor for symbolic k that the numeric checks do not see."""
-    return [gives(symbolic, "general_gram_factor", (factor, K)), gives(lipschitz_claims, "general_factor_holds", True)]
+    return [gives(symbolic, "general_gram_factor", (factor, K)), gives(checks, "general_factor_holds", True)]
 
 
 def constant(name: str, factor: float) -> tuple:
@@ -159,7 +159,7 @@ def compared(changes: list[bool], firmly: list[bool]) -> list[tuple]:
     return [gives(effort, "comparisons", pd.DataFrame({"changes": changes, "changes_firmly": firmly}))]
 
 
-ALGEBRA = gives(lipschitz_claims, "gram_factor_holds", True)  # saves time where it is not what is asked
+ALGEBRA = gives(checks, "gram_factor_holds", True)  # saves time where it is not what is asked
 FAULTS: dict[str, tuple[list[tuple], dict[str, str]]] = {
     # One node's output
     "an identity of constant 3/2": ([constant("identity", 1.5)], {"lipschitz.node-eq16": "FTT"}),
@@ -169,10 +169,10 @@ FAULTS: dict[str, tuple[list[tuple], dict[str, str]]] = {
         for name, share in (("relu", 1 - 1e-9), ("leaky_relu", 1 - 1e-9), ("tanh", 0.9), ("sigmoid", 0.9), ("gelu", 0.9))
     },
     "a Jacobian of one norm at all points": (
-        [gives(lipschitz_claims, "jacobian_norm", 2**0.5)], {"lipschitz.sketch-step": "FT"},
+        [gives(checks, "jacobian_norm", 2**0.5)], {"lipschitz.sketch-step": "FT"},
     ),
     "a Jacobian whose norm is too small": (
-        [wrong(lipschitz_claims, "jacobian_norm", times(1 - 1e-6))],
+        [wrong(checks, "jacobian_norm", times(1 - 1e-6))],
         {"lipschitz.sketch-step": "TF", "lipschitz.node-linear": "TFT", "lipschitz.node-isolated": "TF"},
     ),
     "Equation 7 a little below the spectral constant": (
@@ -330,9 +330,9 @@ FAULTS: dict[str, tuple[list[tuple], dict[str, str]]] = {
     "quotients above every bound": (quotient(1 + 1e-6), {"lipschitz.search": "FTT"}),
     "quotients far below every bound": (quotient(0.98), {"lipschitz.search": "TFF"}),
     # LightGCN
-    "everything alike": ([gives(lightgcn_claims, "close", True)], {"lightgcn.equation-9": "FTT", "lightgcn.simplification": "FTT"}),
+    "everything alike": ([gives(checks, "close", True)], {"lightgcn.equation-9": "FTT", "lightgcn.simplification": "FTT"}),
     "an update that is smaller on one edge": (
-        [wrong(lightgcn_claims, "dense_norm", lambda _: 1.9, shaped(1, 1, 1, "update"))], {"lightgcn.simplification": "TTF"},
+        [wrong(checks, "dense_norm", lambda _: 1.9, shaped(1, 1, 1, "update"))], {"lightgcn.simplification": "TTF"},
     ),
     "a bracket open for read-outs of both signs": (
         [wrong(lightgcn, "whole_map", loose(lower=0.999), lambda graph, a: min(a) < 0)], {"lightgcn.whole": "TTF"},

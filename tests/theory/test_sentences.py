@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import z3
 
-from ctrnb.theory import effort, lipschitz_claims, mci_claims, potential, smt, symbolic
+from ctrnb.theory import effort, lipschitz_node_claims, mci_claims, potential, smt, symbolic
 
 Numbers = dict[str, Fraction]
 
@@ -73,7 +73,7 @@ def test_losses_compared_by_mci(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_rows_under_relu(monkeypatch: pytest.MonkeyPatch) -> None:
-    ((premises, conclusion),) = asked(monkeypatch, smt, lipschitz_claims.relu_halves_hold)
+    ((premises, conclusion),) = asked(monkeypatch, smt, lipschitz_node_claims.relu_halves_hold)
     assert premises == []
     numbers = [Fraction(n, 3) for n in range(-6, 7)]
     holds = read(conclusion)
