@@ -156,7 +156,6 @@ class Constants:
         printed: Equation 7's bound, of every node.
         node: the constant of the map to every node's output.
         whole: the constant of the whole map.
-        plain: the constant without message passing, of a node and of the whole map alike.
         by_degrees: bounds of ||I + P||_2.
     """
 
@@ -164,7 +163,6 @@ class Constants:
     printed: np.ndarray
     node: Bracket
     whole: Bracket
-    plain: Bracket
     by_degrees: Bracket
 
 
@@ -180,6 +178,5 @@ def constants(graph: BipartiteGraph, weight: np.ndarray, sigma: str = "identity"
         printed_bound(degree, weight, sigma),
         node_constant(degree, weight, sigma),
         whole_map(graph, weight, sigma),
-        feature_map(weight, sigma),
         degree_bounds(graph),
     )

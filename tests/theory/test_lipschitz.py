@@ -99,7 +99,7 @@ def test_constants_of_a_graph_together() -> None:
     assert found.degree.tolist() == [2, 0, 1, 1]
     np.testing.assert_allclose(found.node.upper, [np.sqrt(1.5), 1, np.sqrt(2), np.sqrt(2)])
     np.testing.assert_allclose(found.printed[[0, 2]], [np.sqrt(3), 2])
-    assert found.plain.upper == 1 and found.whole.upper == pytest.approx(3 / np.sqrt(2))
+    assert found.whole.upper == pytest.approx(3 / np.sqrt(2))
     assert found.by_degrees.exact() and found.by_degrees.lower == pytest.approx(3 / np.sqrt(2))
 
 

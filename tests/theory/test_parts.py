@@ -15,6 +15,7 @@ import sympy as sp
 from ctrnb.theory import (
     checks,
     effort,
+    kcore_claims,
     lightgcn,
     lightgcn_claims,
     lipschitz,
@@ -329,6 +330,19 @@ FAULTS: dict[str, tuple[list[tuple], dict[str, str]]] = {
     "quotients at every bound": (quotient(1.0), {"lipschitz.search": "TTF"}),
     "quotients above every bound": (quotient(1 + 1e-6), {"lipschitz.search": "FTT"}),
     "quotients far below every bound": (quotient(0.98), {"lipschitz.search": "TFF"}),
+    # Constants as such, cores
+    "a tanh of constant 2": (
+        [gives(slopes, "slope_supremum", sp.Integer(2))], {"lipschitz.constant-change": "TFT", "lipschitz.constant-sensitivity": "TF"},
+    ),
+    "a tanh of constant 1/2": ([gives(slopes, "slope_supremum", sp.Rational(1, 2))], {"lipschitz.constant-sensitivity": "FF"}),
+    "linear maps that change by another number": ([gives(checks, "close", False)], {"lipschitz.constant-change": "TFF"}),
+    "cores of which one is less dense": (
+        [wrong(kcore_claims, "rises", lambda _: False, lambda after, before: after[2] == 12)], {"kcore.density": "TF"},
+    ),
+    "an inequality of density unproven": ([gives(kcore_claims, "density_step_holds", False)], {"kcore.density": "FT"}),
+    "users who keep their interactions": (
+        [gives(kcore_claims, "cores", [(2, 3, 4), (2, 2, 4)])], {"kcore.interactions-per-user": "F"},
+    ),
     # LightGCN
     "everything alike": ([gives(checks, "close", True)], {"lightgcn.equation-9": "FTT", "lightgcn.simplification": "FTT"}),
     "an update that is smaller on one edge": (
