@@ -190,7 +190,7 @@ def claims_by_section(findings: pd.DataFrame, verdicts: list[str], title: str) -
     counts = counts.loc[list(dict.fromkeys(findings["section"]))]
     figure, axis = plt.subplots(figsize=(5, 1.8 + 0.3 * len(counts)))
     left = np.zeros(len(counts))
-    hatches = ("", "//", "xx", "..", "")
+    hatches = ("", "//", "xx", "..", "\\\\", "")
     for verdict, hatch, colour in zip(verdicts, hatches, sns.color_palette("colorblind", len(verdicts)), strict=True):
         bars = axis.barh(
             counts.index, counts[verdict], left=left, label=verdict, color=colour, hatch=hatch, edgecolor="white"

@@ -15,7 +15,7 @@ import torch
 
 from ctrnb import audit
 from ctrnb.errors import ParameterError, nearest
-from ctrnb.theory import lightgcn_claims, lipschitz_claims, mci_claims
+from ctrnb.theory import kcore_claims, lightgcn_claims, lipschitz_claims, mci_claims
 from ctrnb.theory.claims import CORRECTED, OPEN, PROVEN, REFUTED, Statement
 
 Verified: TypeAlias = Statement | audit.Finding
@@ -23,9 +23,10 @@ Verified: TypeAlias = Statement | audit.Finding
 SUITES: dict[str, Callable[[], Sequence[Verified]]] = {
     "lipschitz": lambda: [*lipschitz_claims.SUITE(), *lightgcn_claims.SUITE()],
     "mci": mci_claims.SUITE,
+    "kcore": kcore_claims.SUITE,
     "paper": audit.audit_paper,
 }
-MARKS = {PROVEN: "✓", CORRECTED: "≠", REFUTED: "✗", OPEN: "?"} | dict(zip(audit.VERDICTS, "✓~✗tn", strict=True))
+MARKS = {PROVEN: "✓", CORRECTED: "≠", REFUTED: "✗", OPEN: "?"} | dict(zip(audit.VERDICTS, "✓~✗tpn", strict=True))
 STYLES = {PROVEN: "green", CORRECTED: "yellow", REFUTED: "red", OPEN: "bold reverse"}
 
 

@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -58,10 +59,25 @@ def test_a_terminal_gets_a_table_that_keeps_brackets(capsys: pytest.CaptureFixtu
 
 def test_every_statement_has_its_place_in_a_chapter() -> None:
     book = Path(__file__).parents[1] / "book"
-    for suite, chapter in (("lipschitz_claims", "lipschitz"), ("lightgcn_claims", "lipschitz"), ("mci_claims", "mci")):
+    for suite, chapter in (
+        ("lipschitz_claims", "lipschitz"),
+        ("lightgcn_claims", "lipschitz"),
+        ("mci_claims", "mci"),
+        ("kcore_claims", "curation"),
+    ):
         text = (book / f"{chapter}.md").read_text(encoding="utf-8")
         missing = [id for id in getattr(verify, suite).SUITE.checks if f"`{id}`" not in text]
         assert not missing
+
+
+def test_every_argument_that_a_method_names_stands_in_a_chapter() -> None:
+    book = Path(__file__).parents[1] / "book"
+    pages = "".join((book / f"{name}.md").read_text(encoding="utf-8") for name in ("lipschitz", "mci", "curation"))
+    package = Path(verify.__file__).parent / "theory"
+    source = "".join(path.read_text(encoding="utf-8") for path in package.glob("*_claims.py"))
+    named = [label for labels in re.findall(r"argument \(([^)]*)\)", source) for label in labels.split(", ")]
+    assert len(named) > 10 and source.count('"argument') == source.count('"argument (')
+    assert [label for label in named if f":label: {label}\n" not in pages] == []
 
 
 def test_graphs_are_synthetic_where_there_is_no_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

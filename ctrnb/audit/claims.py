@@ -5,12 +5,15 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ctrnb.theory.suites import statement_of
+
 HOLDS = "holds"
 ON_AVERAGE = "holds on average only"
 DOES_NOT_HOLD = "does not hold"
 TYPO = "typo"
+BY_PROOF = "decided by proof"
 UNCHECKED = "cannot be checked"
-VERDICTS = (HOLDS, ON_AVERAGE, DOES_NOT_HOLD, TYPO, UNCHECKED)
+VERDICTS = (HOLDS, ON_AVERAGE, DOES_NOT_HOLD, TYPO, BY_PROOF, UNCHECKED)
 
 
 @dataclass(frozen=True)
@@ -28,11 +31,18 @@ class Decision:
     evidence: str
     method: str
     cells: tuple[str, ...] = ()
+    statement: str = ""  # the id of the proven statement that decides
 
 
 def unchecked(reason: str) -> Decision:
     """Return that nothing reported bears on a claim, and why."""
     return Decision(UNCHECKED, reason, "no numbers reported")
+
+
+def by_proof(id: str, why: str) -> Decision:
+    """Return what the verified statement of an id says, with its own verdict."""
+    found = statement_of(id)
+    return Decision(BY_PROOF, f"{why}; {id} is {found.verdict}. {found.evidence}", found.method, statement=id)
 
 
 @dataclass(frozen=True)
@@ -85,9 +95,12 @@ class Section:
         """Declare a claim on which nothing that the paper reports bears, and why."""
         self.claim(id, place, statement)(lambda: unchecked(reason))
 
-    def by_theory(self, id: str, place: str, statement: str, suite: str, why: str) -> None:
-        """Declare a statement on which no table bears, and why; that suite of ``ctrnb verify`` decides it."""
-        self.unchecked(id, place, statement, f"{why}; no table bears on it. Decided by ctrnb verify {suite}.")
+    def by_theory(self, id: str, place: str, statement: str, decided_by: str, why: str) -> None:
+        """Declare a statement on which no table bears, and why; the statement of that id decides it.
+
+        Such an id is one that :func:`ctrnb.theory.suites.statement_of` knows; others are refused when the claim is decided.
+        """
+        self.claim(id, place, statement)(lambda: by_proof(decided_by, why))
 
 
 def audit(claim: Claim) -> Finding:

@@ -9,6 +9,7 @@ from ctrnb import paper
 from ctrnb.audit.claims import Decision, Section
 from ctrnb.audit.density import effective, proportional
 from ctrnb.audit.effort import condition_3, equation_23, greatest_effort_everywhere, greatest_gain_everywhere
+from ctrnb.audit.formulas import brackets_of_the_loss, features_of_all_nodes
 from ctrnb.audit.rules import HALF_CHANGE, changes, contrast, every, select
 from ctrnb.audit.strategies import ft_better
 from ctrnb.audit.underserved import UNMEASURED, variance_reduced_everywhere
@@ -97,7 +98,7 @@ INTRODUCTION.by_theory(
     "lipschitz",
     "stability",
     "Message passing lowers the Lipschitz constant of the representation map and so makes it more stable.",
-    "lipschitz",
+    "lipschitz.mp-decreases",
     "a theorem",
 )
 INTRODUCTION.unchecked(
@@ -116,40 +117,53 @@ INTRODUCTION.unchecked(
 )
 INTRODUCTION.unchecked("polarisation", "last sentence", "Message passing may mitigate polarisation.", UNMEASURED)
 
+BACKGROUND.claim("loss", "Equation 3", "The binary cross-entropy as printed, without brackets around its two terms.")(
+    brackets_of_the_loss
+)
+BACKGROUND.by_theory(
+    "maximum-change",
+    "Lipschitz constant",
+    "The Lipschitz constant is the largest change of the output that a unit-norm perturbation causes.",
+    "lipschitz.constant-change",
+    "a reading of a definition",
+)
 BACKGROUND.by_theory(
     "sensitivity",
     "Lipschitz constant",
     "A smaller Lipschitz constant indicates a lower sensitivity to the input.",
-    "lipschitz",
-    "a definition",
+    "lipschitz.constant-sensitivity",
+    "a reading of a definition",
 )
 
 STABILITY.by_theory(
     "reduces",
     "opening of Section 3",
     "Connectivity reduces the Lipschitz constant of deep models.",
-    "lipschitz",
+    "lipschitz.mp-decreases",
     "a theorem",
 )
 STABILITY.by_theory(
     "theorem-1",
     "Theorem 1",
     "The map of all features has a Lipschitz constant of at most L_sigma ||W||_F sqrt(1 + 1/k_i) for any node i.",
-    "lipschitz",
+    "lipschitz.whole-printed",
     "a theorem",
+)
+STABILITY.claim("features", "Theorem 1", "The collection of all node features lies in R^d.")(
+    lambda: features_of_all_nodes("3.1")
 )
 STABILITY.by_theory(
     "insight",
     "Insight",
     "A higher degree lowers the Lipschitz constant and stabilises the output.",
-    "lipschitz",
-    "inferred from a bound; no sensitivity of a trained model is reported",
+    "lipschitz.whole-insight",
+    "inferred from a bound, and true of one node's output (lipschitz.node-degree); read for the mapping function",
 )
 STABILITY.by_theory(
     "sketch",
     "Proof sketch",
     "L is at most the spectral norm of the Jacobian at a point.",
-    "lipschitz",
+    "lipschitz.sketch-step",
     "a step of a proof",
 )
 
@@ -157,10 +171,12 @@ INTEGRATION.by_theory(
     "simplification",
     "paragraph 2",
     "LightGCN's Equation 9 is Equation 4 without sigma and W.",
-    "lipschitz",
+    "lightgcn.simplification",
     "mathematics",
 )
-INTEGRATION.by_theory("equation-9", "Equation 9", "A layer sums over v in N_i a term in j.", "lipschitz", "a formula")
+INTEGRATION.by_theory(
+    "equation-9", "Equation 9", "A layer sums over v in N_i a term in j.", "lightgcn.equation-9", "a formula"
+)
 INTEGRATION.unchecked(
     "lightgcn",
     "paragraph 2",
@@ -177,7 +193,11 @@ CONCLUSION.claim("benefits", "MCI", "Users with the lowest original performance 
 )
 CONCLUSION.claim("effort", "MCI", "By MCI, message passing favours under-served groups.")(greatest_effort_everywhere)
 CONCLUSION.by_theory(
-    "lipschitz", "theory", "Connectivity lowers a deep model's Lipschitz constant.", "lipschitz", "a theorem"
+    "lipschitz",
+    "theory",
+    "Connectivity lowers a deep model's Lipschitz constant.",
+    "lipschitz.mp-decreases",
+    "a theorem",
 )
 
 IMPACT.claim("improves", "first", "Message passing leads to numerical improvements.")(effective)
@@ -230,25 +250,28 @@ BASELINES.unchecked(
     "a description without numbers, at odds with Section 4.1, which cites FinalMLP for attention.",
 )
 
+PROOF.claim("features", "Equation 12", "The concatenation of all node features lies in R^(|N|d).")(
+    lambda: features_of_all_nodes("D")
+)
 PROOF.by_theory(
     "jacobian",
     "Steps 1 to 3",
     "The Jacobian of one node's update has the stated blocks and norm.",
-    "lipschitz",
-    "a step of a proof",
+    "lipschitz.node-jacobian",
+    "a step of a proof, whose norm lipschitz.node-bound bounds",
 )
 PROOF.by_theory(
     "diagonal",
     "Equations 16 and 17",
     "The Frobenius norm of the diagonal of derivatives is at most L_sigma.",
-    "lipschitz",
+    "lipschitz.node-eq16",
     "a step of a proof",
 )
 PROOF.by_theory(
     "whole-map",
     "Step 5",
     "One node's bound bounds the Lipschitz constant of the map of all nodes.",
-    "lipschitz",
+    "lipschitz.whole-printed",
     "a step of a proof",
 )
 
@@ -259,5 +282,9 @@ CONDITIONS.claim("condition-3", "Cases 1 and 2", "At the same change a lower bas
     condition_3
 )
 CONDITIONS.by_theory(
-    "bounds", "Case 1", "The difference c (p_2 - p_1) lies between 0 and 1 for a gain.", "mci", "a step of a proof"
+    "bounds",
+    "Case 1",
+    "The difference c (p_2 - p_1) lies between 0 and 1 for a gain.",
+    "mci.bounds",
+    "a step of a proof",
 )

@@ -249,7 +249,9 @@ def book(
 
 @app.command()
 def verify(
-    suite: Annotated[str, typer.Argument(help="lipschitz, mci, paper (the audit of its numbers) or all.")] = "all",
+    suite: Annotated[
+        str, typer.Argument(help="lipschitz, mci, kcore, paper (the audit of its numbers) or all.")
+    ] = "all",
     as_json: AsJson = False,
 ) -> None:
     """Verify the paper's statements: each is proven, refuted by a counterexample, or corrected. Under a minute.

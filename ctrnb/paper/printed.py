@@ -206,6 +206,9 @@ TABLE_8 = {
 
 # Numbers and marks that the prose states, by section and subject; round counts are written with K and M.
 TEXT: dict[tuple[str, str], str] = {
+    ("2", "Equation 3, terms of an example"): "y log(p) + (1 - y) log(1 - p)",
+    ("3.1", "numbers in h"): "d",
+    ("D", "numbers in h"): "|N| d",
     ("4.1", "MovieLens-1M ratings"): "1M",
     ("4.1", "MovieLens-1M users"): "6K",
     ("4.1", "MovieLens-1M movies"): "4K",

@@ -35,10 +35,12 @@ class Activation:
 
 
 def sigmoid_slope(x: np.ndarray) -> np.ndarray:
+    """Return the sigmoid's slope."""
     return 1 / (2 + np.exp(x) + np.exp(-x))
 
 
 def gelu_slope(x: np.ndarray) -> np.ndarray:
+    """Return GELU's slope F(x) + x F'(x), with F the normal distribution function."""
     return (1 + erf(x / math.sqrt(2))) / 2 + x * np.exp(-(x**2) / 2) / math.sqrt(2 * math.pi)
 
 

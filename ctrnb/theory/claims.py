@@ -81,7 +81,7 @@ def decide(
         evidence = f"Not shown: {'; '.join(failed) or 'the proof and the refutation contradict each other'}. {evidence}"
     else:
         shown = "; ".join(name for name, held in checked.items() if held)
-        evidence = f"{evidence} Checked: {shown}."
+        evidence = f"{evidence} Checked: {shown}.".strip()
         if verdict == CORRECTED:
             evidence = f"Correct: {correct} {evidence}"
     return Outcome(verdict, method, evidence.strip())
@@ -107,10 +107,12 @@ def table(statements: Sequence[Statement]) -> pd.DataFrame:
 
 
 class Suite:
-    """Statements with their checks, in order; calling it runs every check."""
+    """Statements with their checks, in order, those of other suites first; calling it runs every check."""
 
-    def __init__(self) -> None:
+    def __init__(self, *parts: "Suite") -> None:
         self.checks: dict[str, tuple[str, str, Callable[[], Outcome]]] = {}
+        for part in parts:
+            self.checks |= part.checks
 
     def claim(self, id: str, source: str, statement: str) -> Callable[[Callable[[], Outcome]], Callable[[], Outcome]]:
         """Register the decorated check under a statement."""

@@ -1,5 +1,4 @@
-"""What the failure of condition (iii) means for Table 4 and Figure 5: groups ranked by MCI, absolute and relative
-change.
+"""What the failure of condition (iii) means for Table 4 and Figure 5: groups ranked by three measures.
 
 Table 4's cells are rounded to hundredths of a point, so an order is called *firm* where every unrounded value that the
 paper's cells allow gives it.
@@ -10,9 +9,11 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
+import z3
 
 from ctrnb import paper
 from ctrnb.evaluation import mci
+from ctrnb.theory import smt
 
 HALF_CELL = 0.005  # points: half a unit of the last printed place
 
@@ -24,10 +25,9 @@ MEASURES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {  # of AU
 
 
 def efforts(groups: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Return Table 4's groups with each measure and the ends of what its rounding allows: MEASURE, MEASURE_low,
-    MEASURE_high.
+    """Return Table 4's groups with each measure and the ends of what its rounding allows.
 
-    Every measure rises with the new AUC and falls with the baseline, so its extremes lie at the cells' corners.
+    Columns of each are MEASURE, MEASURE_low and MEASURE_high. Every measure rises with the new AUC and falls with the baseline, so its extremes lie at the cells' corners.
     """
     table = (paper.activity_groups() if groups is None else groups).copy()
     base, value = table["base"].to_numpy(), table["value"].to_numpy()
@@ -41,11 +41,9 @@ def efforts(groups: pd.DataFrame | None = None) -> pd.DataFrame:
 def comparisons(groups: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return every comparison of two groups: one row a dataset, model, tier and pair.
 
-    ``first`` is the group with the lower baseline. For each measure, MEASURE is the sign of its value for the first
-    less that
-    for the second, and MEASURE_firm whether rounding leaves that sign no choice. ``changes`` says whether the sign
-    differs
-    between MCI and another measure, ``changes_firmly`` whether it does so between firm signs.
+    ``first`` is the group with the lower baseline. For each measure, MEASURE is the sign of its value for the first less
+    that for the second, and MEASURE_firm whether rounding leaves that sign no choice. ``changes`` says whether the sign
+    differs between MCI and another measure, ``changes_firmly`` whether it does so between firm signs.
     """
     rows = []
     for keys, part in efforts(groups).groupby(["dataset", "model", "tier"], sort=False):
@@ -88,32 +86,38 @@ def rankings(groups: pd.DataFrame | None = None) -> pd.DataFrame:
 def conclusions(groups: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return Section 4.4's three conclusions on the under-served group, counted over models and tiers by each measure.
 
-    Columns: conclusion, of (how many settings it speaks of), MCI, absolute and relative (in how many it holds),
+    Columns: id, conclusion, of (how many settings it speaks of), MCI, absolute and relative (in how many it holds),
     relies_on_iii: in how many it holds by MCI but not by the absolute change, and exceptions: where it fails by MCI.
     """
     table = efforts(groups)
     settings = [part for _, part in table.groupby(["dataset", "model", "tier"], sort=False)]
-    said = {
-        "ML-1M: the largest effort for low-active "
-        "users": ([p for p in settings if dataset(p) == "ML-1M"], "Low", max_at),
-        "Yelp2022, where a group improves: the largest effort for high-active users": (
-            [p for p in settings if dataset(p) == "Yelp2022" and (p["absolute"] > 0).any()], "High", max_at,
+    dense = [part for part in settings if dataset(part) == "ML-1M"]
+    sparse = [part for part in settings if dataset(part) == "Yelp2022"]
+    gaining = [part for part in sparse if (part["absolute"] > 0).any()]
+    losing = [part for part in sparse if (part["absolute"] < 0).all()]
+    said = (
+        ("ml-1m", "ML-1M: the largest effort for low-active users", dense, "Low", max_at),
+        (
+            "yelp-gains", "Yelp2022, where a group improves: the largest effort for high-active users",
+            gaining, "High", max_at,
         ),
-        "Yelp2022, where all groups lose: the smallest loss for high-active users": (
-            [p for p in settings if dataset(p) == "Yelp2022" and (p["absolute"] < 0).all()], "High", least_loss_at,
+        (
+            "yelp-losses", "Yelp2022, where all groups lose: the smallest loss for high-active users",
+            losing, "High", least_loss_at,
         ),
-    }  # fmt: skip
+    )  # fmt: skip
     rows = []
-    for text, (parts, group, test) in said.items():
+    for id, text, parts, group, test in said:
         held = {name: [test(part, name, group) for part in parts] for name in MEASURES}
         relies = sum(a and not b for a, b in zip(held["MCI"], held["absolute"], strict=True))
         fails = [f"{p['model'].iloc[0]} {p['tier'].iloc[0]}" for p, h in zip(parts, held["MCI"], strict=True) if not h]
-        counts = {name: sum(each) for name, each in held.items()}
-        rows.append({"conclusion": text, "of": len(parts), **counts, "relies_on_iii": relies, "exceptions": fails})
+        row = {"id": id, "conclusion": text, "of": len(parts)} | {name: sum(each) for name, each in held.items()}
+        rows.append(row | {"relies_on_iii": relies, "exceptions": fails})
     return pd.DataFrame(rows)
 
 
 def dataset(part: pd.DataFrame) -> str:
+    """Return the dataset of one setting's groups."""
     return part["dataset"].iloc[0]
 
 
@@ -128,27 +132,17 @@ def least_loss_at(part: pd.DataFrame, measure: str, group: str) -> bool:
 
 
 def a_fortiori() -> bool:
-    """Return whether z3 proves: a lower baseline with at least the MCI of a higher one has the larger gain, in points
-    and in percent.
+    """Return whether z3 proves: a lower baseline with at least the MCI of a higher one gains more, in points and percent.
 
     MCI_1 >= MCI_2 is c_1/(1 - p_1) >= c_2/(1 - p_2), the logarithm removed.
     """
-    import z3
-
-    from ctrnb.theory.potential import proves
-    from ctrnb.theory.smt import domain
-
     p1, p2, c1, c2 = z3.Reals("p1 p2 c1 c2")
-    valid = [*domain(p1, c1, "c > 0"), *domain(p2, c2, "c > 0"), p1 < p2, c1 * (1 - p2) >= c2 * (1 - p1)]
-    return proves(valid, c1 > c2) and proves(valid, c1 * p2 > c2 * p1)
+    valid = [*smt.domain(p1, c1, "c > 0"), *smt.domain(p2, c2, "c > 0"), p1 < p2, c1 * (1 - p2) >= c2 * (1 - p1)]
+    return smt.proves(valid, c1 > c2) and smt.proves(valid, c1 * p2 > c2 * p1)
 
 
 def not_a_fortiori_for_losses() -> bool:
     """Return whether z3 finds losses where the lower baseline has the smaller |MCI| but the larger loss in points."""
-    import z3
-
-    from ctrnb.theory.smt import domain, solved
-
     p1, p2, c1, c2 = z3.Reals("p1 p2 c1 c2")
-    valid = [*domain(p1, c1, "c < 0"), *domain(p2, c2, "c < 0"), p1 < p2]
-    return solved(*valid, -c1 * (1 - p2) < -c2 * (1 - p1), -c1 > -c2)[0] == z3.sat
+    valid = [*smt.domain(p1, c1, "c < 0"), *smt.domain(p2, c2, "c < 0"), p1 < p2]
+    return smt.solved(*valid, -c1 * (1 - p2) < -c2 * (1 - p1), -c1 > -c2)[0] == z3.sat

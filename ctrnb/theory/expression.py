@@ -1,8 +1,7 @@
 """A cost as text, read safely: ``log((1 - p) / (1 - p - c))``.
 
 The text is parsed into Python's syntax tree, of which nothing is ever executed or evaluated; every node must be on a
-short
-list and is turned into sympy by hand. Size, depth and powers are bounded, so that hostile input fails at once.
+short list and is turned into sympy by hand. Size, depth and powers are bounded, so that hostile input fails at once.
 """
 
 import ast
@@ -15,6 +14,7 @@ from ctrnb.errors import ParameterError, nearest
 
 BASE = sp.Symbol("p", positive=True)  # p_b, the AUC before
 CHANGE = sp.Symbol("c", real=True)  # the absolute change in AUC
+MIXED = "a gain and a loss"  # the case of two costs whose changes have unequal signs
 
 NAMES: dict[str, sp.Expr] = {"p": BASE, "c": CHANGE}
 FUNCTIONS: dict[str, tuple[Callable[..., sp.Expr], int]] = {  # name: (function, least number of arguments)

@@ -53,8 +53,7 @@ def whole_map(graph: BipartiteGraph, readout: Sequence[float]) -> Bracket:
     """Return ||p(S)||_2.
 
     Exact, sum of |a_l|, on a graph with an edge where all a_l, or all (-1)^l a_l, have one sign: 1 and -1 are
-    eigenvalues.
-    Exact, |a_0|, without edges. Else from below by Lanczos and from above by max |p| over [-1, 1].
+    eigenvalues. Exact, |a_0|, without edges. Else from below by Lanczos and from above by max |p| over [-1, 1].
     """
     p = polynomial(readout)
     coefficients = np.asarray(readout, np.float64)
@@ -127,6 +126,15 @@ def harmonic_degree(graph: BipartiteGraph) -> np.ndarray:
     """Return H_i, the harmonic mean of the degrees of i's neighbours; infinite for a node without edges."""
     inverse = operators.mean(graph) @ operators.power(operators.degrees(graph).astype(np.float64), -1.0)
     return np.divide(1, inverse, out=np.full(len(inverse), np.inf), where=inverse > 0)
+
+
+def uniform_node_bound(layers: int) -> float:
+    """Return the largest constant that a node has under the uniform read-out: sqrt((1 + p(-1)^2)/2), attained on stars.
+
+    H_i >= 1 in :func:`node_bounds`, and b_0 + b_1 + ... = (p(1)^2 + p(-1)^2)/2; p(-1) is 0 or 1/(L + 1).
+    """
+    at_minus_one = 0 if layers % 2 else 1 / (layers + 1)
+    return float(np.sqrt((1 + at_minus_one**2) / 2))
 
 
 def node_bounds(graph: BipartiteGraph, readout: Sequence[float]) -> Bracket:

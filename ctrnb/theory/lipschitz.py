@@ -1,8 +1,7 @@
 """Lipschitz constants of message passing (Section 3.1, Appendix D): exact ones and brackets, from the definitions.
 
 Equation 4 is h'_i = sigma(W (h_i + mean of h_j over the k_i neighbours j)). Every map here has the form "aggregate,
-then
-phi at every node" with phi(x) = sigma(W x). Its constant is therefore that of phi times a number of the graph alone:
+then phi at every node" with phi(x) = sigma(W x). Its constant is therefore that of phi times a number of the graph alone:
 
 * one node's output, all features to h'_i:  sqrt(1 + 1/k_i) * Lip(phi), and Lip(phi) where k_i = 0;
 * the whole map, all features to all:       ||I + P||_2 * Lip(phi), with P the row-normalised adjacency matrix;
@@ -74,8 +73,7 @@ def feature_map(weight: np.ndarray, sigma: str = "identity", *, draws: int = 512
     """Return Lip(x -> sigma(W x)): the constant of a node without message passing.
 
     The upper end is L_sigma ||W||_2. Where there is a :func:`peak_point`, it is the constant; else the lower end is
-    the largest
-    ||D W||_2 over slopes D at drawn points.
+    the largest ||D W||_2 over slopes D at drawn points.
     """
     chosen = activation(sigma)
     upper = chosen.constant * spectral_norm(weight)
@@ -99,8 +97,7 @@ def whole_map(graph: BipartiteGraph, weight: np.ndarray, sigma: str = "identity"
     """Return the constant of the map from all features to all, ||M||_2 Lip(phi).
 
     Args:
-        aggregate: which M, a name of :data:`ctrnb.theory.operators.OPERATORS`; the lower end needs a point that M maps
-        to
+        aggregate: which M, a name of :data:`ctrnb.theory.operators.OPERATORS`; the lower end needs a point that M maps to
             the same features at all nodes, which ``plain``, ``update`` and ``self_mean`` have on any graph.
     """
     norm, phi = operators.norm_bracket(operators.operator(graph, aggregate)), feature_map(weight, sigma)
@@ -138,6 +135,18 @@ def degree_bounds(graph: BipartiteGraph) -> Bracket:
     return Bracket(float(lower), float(upper))
 
 
+def imbalance(graph: BipartiteGraph) -> np.ndarray:
+    """Return k_j / H_j of every node with edges, H_j the harmonic mean of its neighbours' degrees; their mean is 1."""
+    matrix, degree = operators.mean(graph), operators.degrees(graph).astype(np.float64)
+    return (degree * (matrix @ operators.power(degree, -1.0)))[degree > 0]
+
+
+def imbalance_bounds(graph: BipartiteGraph) -> Bracket:
+    """Return sqrt(4 + Var(k/H)) <= ||I + P||_2 <= 1 + sqrt(max k/H), for a graph with an edge."""
+    ratio = imbalance(graph)
+    return Bracket(float(np.sqrt(4 + ratio.var())), float(1 + np.sqrt(ratio.max())))
+
+
 @dataclass(frozen=True)
 class Constants:
     """Everything :func:`constants` finds out about one layer on one graph.
@@ -147,7 +156,6 @@ class Constants:
         printed: Equation 7's bound, of every node.
         node: the constant of the map to every node's output.
         whole: the constant of the whole map.
-        plain: the constant without message passing, of a node and of the whole map alike.
         by_degrees: bounds of ||I + P||_2.
     """
 
@@ -155,7 +163,6 @@ class Constants:
     printed: np.ndarray
     node: Bracket
     whole: Bracket
-    plain: Bracket
     by_degrees: Bracket
 
 
@@ -171,6 +178,5 @@ def constants(graph: BipartiteGraph, weight: np.ndarray, sigma: str = "identity"
         printed_bound(degree, weight, sigma),
         node_constant(degree, weight, sigma),
         whole_map(graph, weight, sigma),
-        feature_map(weight, sigma),
         degree_bounds(graph),
     )

@@ -6,10 +6,9 @@ For a cost m(p, c) of a baseline p and a change c, 0 < p < 1 and 0 < p + c < 1, 
     (ii)   p_1 < p_2, same p + c  implies  m(p_1, .) > m(p_2, .)
     (iii)  p_1 < p_2              implies  |m(p_1, c)| > |m(p_2, c)|
 
-Two engines decide each for c > 0 and for c < 0 independently: sympy by the sign of a derivative (:mod:`.signs`), z3 by
-searching the domain for a pair that breaks the comparison itself (:mod:`.smt`). What fails comes with the
-counterexample
-of smallest denominator.
+Two engines decide each independently: for two gains, for two losses, and (i) and (ii) for a gain and a loss as well.
+sympy goes by the sign of a derivative (:mod:`.signs`), z3 searches the domain for a pair that breaks the comparison
+itself (:mod:`.smt`). What fails comes with the counterexample of smallest denominator.
 """
 
 from collections.abc import Iterator
@@ -22,7 +21,7 @@ import sympy as sp
 
 from ctrnb.errors import ParameterError
 from ctrnb.theory import signs, smt
-from ctrnb.theory.expression import BASE, CHANGE, parse_cost
+from ctrnb.theory.expression import BASE, CHANGE, MIXED, parse_cost
 
 COSTS = {
     "MCI": "log((1 - p) / (1 - p - c))",  # Equation 10
@@ -39,6 +38,7 @@ STATEMENTS = {
     "iii": "same change: the lower the baseline, the larger |cost|",
 }
 CHANGES = ("c > 0", "c < 0")
+CASES = {"i": (*CHANGES, MIXED), "ii": (*CHANGES, MIXED), "iii": CHANGES}  # (iii) compares costs of one change
 EQUAL = sp.Float("1e-20", 30)  # relative difference below which two costs, known to 30 digits, are called equal
 Pair = tuple[tuple[Fraction, Fraction], tuple[Fraction, Fraction]]  # (p, c) of the two costs compared
 
@@ -58,7 +58,7 @@ class Counterexample:
 
 @dataclass(frozen=True)
 class Condition:
-    """The verdict on one condition for one sign of the change.
+    """The verdict on one condition in one case: two gains, two losses, or a gain and a loss.
 
     Attributes:
         by_sympy, by_z3: what each engine proves: True, False (it is broken somewhere), or None (not decided).
@@ -101,7 +101,7 @@ def joined(*answers: bool | None) -> bool | None:
 
 
 def conditions(cost: sp.Expr | str | None = None) -> list[Condition]:
-    """Return the verdicts on (i), (ii) and (iii), each for c > 0 and for c < 0.
+    """Return the verdicts on (i), (ii) and (iii), each in its :data:`CASES`: together they cover all valid pairs.
 
     Args:
         cost: an expression in p and c, or its text; default: MCI.
@@ -111,11 +111,11 @@ def conditions(cost: sp.Expr | str | None = None) -> list[Condition]:
     """
     cost = MCI if cost is None else parse_cost(cost) if isinstance(cost, str) else cost
     check_domain(cost)
-    return [decide(cost, name, change) for name in STATEMENTS for change in CHANGES]
+    return [decide(cost, name, change) for name in STATEMENTS for change in CASES[name]]
 
 
 def decide(cost: sp.Expr, name: str, change: str) -> Condition:
-    """Return the verdict on one condition for one sign of the change."""
+    """Return the verdict on one condition in one of its cases."""
     by_sympy, reversed_by_sympy = signs.decide(cost, name, change)
     by_z3, reversed_by_z3 = smt.decide(cost, name, change)
     found = None
@@ -163,7 +163,7 @@ def on_grid(cost: sp.Expr, base: np.ndarray, change: np.ndarray) -> np.ndarray:
 
 
 def table(found: list[Condition]) -> pd.DataFrame:
-    """Return conditions as a table to read: one row a condition and sign of the change."""
+    """Return conditions as a table to read: one row a condition and case."""
     words = {True: "holds", False: "fails", None: "not decided"}
     return pd.DataFrame(
         [
@@ -190,9 +190,9 @@ def points(n: int, change: str) -> Iterator[tuple[Fraction, Fraction]]:
 
 def pairs(n: int, name: str, change: str) -> Iterator[Pair]:
     """Yield the pairs of valid (p, c) in n-ths that a condition compares; the first cost ought to be the larger."""
-    valid = list(points(n, change))
-    for first in valid:
-        for second in valid:
+    larger, smaller = CHANGES if change == MIXED else (change, change)
+    for first in points(n, larger):
+        for second in points(n, smaller):
             (p1, c1), (p2, c2) = first, second
             compared = {
                 "i": p1 == p2 and c1 > c2,

@@ -37,9 +37,6 @@ class Bracket:
         """Return whether both ends agree to ``tolerance``, relatively."""
         return bool(np.all(np.asarray(self.upper) <= np.asarray(self.lower) * (1 + tolerance) + tolerance))
 
-    def scaled(self, factor: np.ndarray | float) -> "Bracket":
-        return Bracket(self.lower * factor, self.upper * factor)
-
 
 def adjacency(graph: BipartiteGraph) -> Sparse:
     """Return A, (nodes, nodes)."""
@@ -59,25 +56,30 @@ def power(values: np.ndarray, exponent: float) -> np.ndarray:
 
 
 def mean(graph: BipartiteGraph) -> Sparse:
+    """Return P = D^-1 A."""
     return scipy.sparse.diags(power(degrees(graph).astype(float), -1.0)).dot(adjacency(graph)).tocsr()
 
 
 def update(graph: BipartiteGraph) -> Sparse:
+    """Return I + P, Equation 4's aggregation."""
     matrix = mean(graph)
     return (scipy.sparse.identity(matrix.shape[0]) + matrix).tocsr()
 
 
 def self_mean(graph: BipartiteGraph) -> Sparse:
+    """Return (D + I)^-1 (A + I)."""
     matrix = adjacency(graph) + scipy.sparse.identity(graph.num_users + graph.num_items)
     return scipy.sparse.diags(1 / (degrees(graph) + 1.0)).dot(matrix).tocsr()
 
 
 def symmetric(graph: BipartiteGraph) -> Sparse:
+    """Return S = D^-1/2 A D^-1/2, Equation 9's aggregation."""
     scale = scipy.sparse.diags(power(degrees(graph).astype(float), -0.5))
     return (scale @ adjacency(graph) @ scale).tocsr()
 
 
 def symmetric_self(graph: BipartiteGraph) -> Sparse:
+    """Return (D + I)^-1/2 (A + I) (D + I)^-1/2."""
     scale = scipy.sparse.diags((degrees(graph) + 1.0) ** -0.5)
     return (scale @ (adjacency(graph) + scipy.sparse.identity(scale.shape[0])) @ scale).tocsr()
 

@@ -1,8 +1,7 @@
 """An adversary for Lipschitz bounds: gradient ascent on ||f(x) - f(y)|| / ||x - y|| over pairs of points.
 
 Whatever pair it finds, its quotient is a lower bound of the Lipschitz constant by Equation 6 itself; an upper bound
-that
-is smaller is thereby refuted.
+that is smaller is thereby refuted.
 """
 
 from collections.abc import Callable

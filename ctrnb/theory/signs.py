@@ -6,15 +6,13 @@ The domain 0 < p < 1, 0 < p + c < 1 for one sign of c is an open triangle, and t
     c < 0:  p = (x + y)/(x + y + z),  c = -y/(x + y + z),  so p + c = x/(x + y + z)
 
 An expression becomes a quotient of polynomials in them; one whose coefficients have one sign has that sign everywhere.
-A
-strict comparison along a line holds everywhere if the derivative along it has one sign on the triangle (lines meet it
-in
-intervals); it fails somewhere if that derivative is 0 or has the other sign throughout.
+A strict comparison along a line holds everywhere if the derivative along it has one sign on the triangle (lines meet
+it in intervals); it fails somewhere if that derivative is 0 or has the other sign throughout.
 """
 
 import sympy as sp
 
-from ctrnb.theory.expression import BASE, CHANGE
+from ctrnb.theory.expression import BASE, CHANGE, MIXED
 
 X, Y, Z = sp.symbols("x y z", positive=True)
 NEW = sp.Symbol("q", positive=True)  # p + c
@@ -67,16 +65,40 @@ def two_terms_sign(total: sp.Expr) -> int | None:
 
 def decide(cost: sp.Expr, name: str, change: str) -> tuple[bool | None, bool | None]:
     """Return whether a condition, and its reverse, hold on the whole domain; None where sympy does not decide."""
-    if name == "i":
-        rising = sign_of(sp.diff(cost, CHANGE), change)
-    elif name == "ii":
-        along = sp.diff(cost.subs(CHANGE, NEW - BASE), BASE).subs(NEW, BASE + CHANGE)
-        rising = opposite(sign_of(along, change))
-    else:
-        side = sign_of(cost, change)  # |cost| = side * cost
-        rising = None if not side else opposite(sign_of(side * sp.diff(cost, BASE), change))
+    rising = rise_from_losses(cost, name) if change == MIXED else rise(cost, name, change)
     return (None, None) if rising is None else (rising == 1, rising == -1)
 
 
+def rise(cost: sp.Expr, name: str, change: str) -> int | None:
+    """Return the sign of the derivative that a condition wants to be positive, for one sign of the change."""
+    if name == "i":
+        return sign_of(sp.diff(cost, CHANGE), change)
+    if name == "ii":
+        along = sp.diff(cost.subs(CHANGE, NEW - BASE), BASE).subs(NEW, BASE + CHANGE)
+        return opposite(sign_of(along, change))
+    side = sign_of(cost, change)  # |cost| = side * cost
+    return None if not side else opposite(sign_of(side * sp.diff(cost, BASE), change))
+
+
+def rise_from_losses(cost: sp.Expr, name: str) -> int | None:
+    """Return the sign of a gain's cost less a loss's, where (i) or (ii) compares them.
+
+    It is settled where the signs of both costs are unequal; or where the derivative along the line of comparison has one
+    sign on either side of c = 0 and the cost is continuous there.
+    """
+    gain, loss = sign_of(cost, "c > 0"), sign_of(cost, "c < 0")
+    if gain is not None and loss is not None and (gain != loss or gain == 0):
+        return gain or -loss
+    sides = {rise(cost, name, change) for change in COORDINATES}
+    return sides.pop() if len(sides) == 1 and continuous_at_no_change(cost) else None
+
+
+def continuous_at_no_change(cost: sp.Expr) -> bool:
+    """Return whether a cost has a finite value at c = 0 and no piece that may jump there; it is continuous if so."""
+    pieces = cost.has(sp.Abs, sp.Max, sp.Min)
+    return not pieces and not cost.subs(CHANGE, 0).has(sp.nan, sp.zoo, sp.oo)
+
+
 def opposite(sign: int | None) -> int | None:
+    """Return the sign of the negative; None stays None."""
     return None if sign is None else -sign

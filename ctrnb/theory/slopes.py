@@ -63,8 +63,7 @@ def gelu_slopes(edges: list[float]) -> list:
     """Return enclosures of GELU's slope over consecutive cells; F is accumulated from its enclosed derivative.
 
     F(0) = 1/2, and over a cell F rises by its width times F', which lies between its values at the cell's ends because
-    F'
-    is monotone on each side of 0 (0 is a cell end).
+    F' is monotone on each side of 0 (0 is a cell end).
     """
     density = [iv.exp(-(iv.mpf(x) ** 2) / 2) / iv.sqrt(2 * iv.pi) for x in edges]
     middle = edges.index(0.0)

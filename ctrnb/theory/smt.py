@@ -13,7 +13,7 @@ from typing import Any
 import sympy as sp
 import z3
 
-from ctrnb.theory.expression import BASE, CHANGE
+from ctrnb.theory.expression import BASE, CHANGE, MIXED
 
 MILLISECONDS = 4000  # for one question
 
@@ -89,14 +89,17 @@ class Reader:
 
 
 def product(base: Any, count: int) -> Any:
+    """Return base ** count for a count of at least 0."""
     return z3.Product([base] * count) if count else z3.RealVal(1)
 
 
 def size(term: Any) -> Any:
+    """Return |term|."""
     return z3.If(term >= 0, term, -term)
 
 
 def extreme(terms: list[Any], largest: bool) -> Any:
+    """Return the largest of some terms, or the smallest."""
     best = terms[0]
     for term in terms[1:]:
         best = z3.If(term > best if largest else term < best, term, best)
@@ -130,6 +133,11 @@ def solved(*constraints: Any) -> tuple[z3.CheckSatResult, z3.ModelRef | None]:
     return answer, solver.model() if answer == z3.sat else None
 
 
+def proves(premises: list[Any], conclusion: Any) -> bool:
+    """Return whether z3 finds no case in which the premises hold and the conclusion fails."""
+    return solved(*premises, z3.Not(conclusion))[0] == z3.unsat
+
+
 def holds(*broken: Any) -> bool | None:
     """Return whether a statement holds, given the constraints of a point that breaks it."""
     answer = solved(*broken)[0]
@@ -137,8 +145,9 @@ def holds(*broken: Any) -> bool | None:
 
 
 def compared(cost: sp.Expr, name: str, change: str) -> tuple[list[Any], Any, Any]:
-    """Return the constraints of the two points a condition compares, and the terms of which the first ought to be
-    larger.
+    """Return the constraints of the two points a condition compares, and the terms of which the first ought to be larger.
+
+    Where one change is a gain and the other a loss, (i) and (ii) both want the gain to cost more, so it comes first.
 
     Raises:
         Unreadable: the cost is not one of real arithmetic.
@@ -150,10 +159,11 @@ def compared(cost: sp.Expr, name: str, change: str) -> tuple[list[Any], Any, Any
         "iii": [c1 == c2, p1 < p2],
     }[name]
     facts, terms = [], []
-    for p, c in ((p1, c1), (p2, c2)):
+    sides = ("c > 0", "c < 0") if change == MIXED else (change, change)
+    for p, c, side in ((p1, c1, sides[0]), (p2, c2, sides[1])):
         reader = Reader({BASE: p, CHANGE: c})
         value, magnitude = reader.order(cost)
-        facts += domain(p, c, change) + reader.facts
+        facts += domain(p, c, side) + reader.facts
         terms.append(magnitude if name == "iii" else value)
     return facts + setting, terms[0], terms[1]
 

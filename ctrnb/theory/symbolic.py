@@ -7,6 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import sympy as sp
+import z3
+
+from ctrnb.theory import smt
 
 Function = Callable[[sp.Expr], sp.Expr]
 
@@ -102,21 +105,16 @@ def general_gram_factor() -> tuple[sp.Expr, sp.Symbol]:
 
 def frobenius_step_holds() -> bool:
     """Return whether z3 proves (d w)^2 <= L^2 w^2 for |d| <= L; summed over entries, ||D W||_F <= L ||W||_F at any width."""
-    import z3
-
-    from ctrnb.theory.potential import proves
-
     bound, slope, entry = z3.Reals("L d w")
     within = [bound >= 0, slope <= bound, slope >= -bound]
-    return proves(within, slope * slope * entry * entry <= bound * bound * entry * entry)
+    return smt.proves(within, slope * slope * entry * entry <= bound * bound * entry * entry)
 
 
 def star_norm() -> tuple[sp.Expr, sp.Symbol]:
     """Return ||I + P||_2 of K_{1,n} for symbolic n >= 1, and n.
 
     On the centre and the unit vector of the leaves' sum I + P acts as [[1, 1/sqrt(n)], [sqrt(n), 1]]; on vectors that
-    sum to
-    0 over the leaves and vanish at the centre, as the identity. The norm is the largest singular value of the two.
+    sum to 0 over the leaves and vanish at the centre, as the identity. The norm is the largest singular value of the two.
     """
     n = sp.Symbol("n", integer=True, positive=True)
     block = sp.Matrix([[1, 1 / sp.sqrt(n)], [sp.sqrt(n), 1]])
@@ -143,9 +141,8 @@ def block_norm(block: sp.Matrix) -> sp.Expr:
 def laplacian_identities() -> tuple[sp.Expr, sp.Expr]:
     """Return what an edge adds to x^T (I - S) x and to x^T (I + S) x, less the squares claimed for it: two zeros.
 
-    Sums over edges of x_i^2/k_i + x_j^2/k_j are x^T x, since node i has k_i edges; an edge adds 2 x_i x_j / sqrt(k_i
-    k_j)
-    to x^T S x. The claimed squares are (x_i/sqrt(k_i) -+ x_j/sqrt(k_j))^2.
+    Sums over edges of x_i^2/k_i + x_j^2/k_j are x^T x, since node i has k_i edges; an edge adds 2 x_i x_j /
+    sqrt(k_i k_j) to x^T S x. The claimed squares are (x_i/sqrt(k_i) -+ x_j/sqrt(k_j))^2.
     """
     xi, xj = sp.symbols("x_i x_j", real=True)
     ki, kj = sp.symbols("k_i k_j", positive=True)
@@ -154,3 +151,14 @@ def laplacian_identities() -> tuple[sp.Expr, sp.Expr]:
     below = share - cross - (scaled[0] - scaled[1]) ** 2
     above = share + cross - (scaled[0] + scaled[1]) ** 2
     return sp.simplify(below), sp.simplify(above)
+
+
+def loop_identities() -> tuple[sp.Expr, sp.Expr]:
+    """Return what a self-loop adds to x^T (I - S) x and to x^T (I + S) x, less the 0 and 2 x^2/(k + 1) claimed: two zeros.
+
+    Here S is the operator with self-loops. A node's x^2 is shared out in parts of x^2/(k + 1) over its k edges and its
+    loop, so an edge adds what it does without loops, with k + 1 for k; a loop adds x^2/(k + 1) to x^T S x.
+    """
+    x, k = sp.Symbol("x", real=True), sp.Symbol("k", nonnegative=True)
+    share = cross = x**2 / (k + 1)
+    return sp.simplify(share - cross), sp.simplify(share + cross - 2 * x**2 / (k + 1))

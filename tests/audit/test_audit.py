@@ -7,11 +7,12 @@ import pandas as pd
 import pytest
 
 from ctrnb import audit, paper
-from ctrnb.audit import rules
-from ctrnb.audit.claims import DOES_NOT_HOLD, HOLDS, ON_AVERAGE, TYPO, UNCHECKED
+from ctrnb.audit import formulas, rules
+from ctrnb.audit.claims import BY_PROOF, DOES_NOT_HOLD, HOLDS, ON_AVERAGE, TYPO, UNCHECKED
 from ctrnb.errors import ParameterError
 from ctrnb.evaluation import mci
-from ctrnb.theory.claims import Statement
+from ctrnb.theory.claims import OPEN, Statement
+from ctrnb.theory.suites import SUITES, statement_of
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +33,33 @@ def test_at_least_sixty_claims_each_under_its_own_id(findings) -> None:
 def test_every_claim_has_cells_or_a_reason_why_there_are_none(findings) -> None:
     for found in findings.values():
         assert found.verdict in audit.VERDICTS and len(found.evidence) > 20 and found.evidence.endswith(".")
-        assert bool(found.cells) == (found.verdict != UNCHECKED), found.id
+        without = found.verdict in (UNCHECKED, BY_PROOF) or found.method == formulas.METHOD
+        assert bool(found.cells) != without, found.id
         assert all(re.match(r"Table [1-8]: .+ = .+", cell) for cell in found.cells), found.id
-        assert set(re.findall(r"ctrnb verify (\w+)", found.evidence)) <= {"lipschitz", "mci"}, "a suite that there is"
+
+
+def test_what_a_proof_decides_names_a_statement_that_there_is_with_its_verdict(findings) -> None:
+    decisions = [claim.decide() for claim in audit.CLAIMS.values() if findings[claim.id].verdict == BY_PROOF]
+    assert len(decisions) == 14
+    for decision in decisions:
+        assert decision.statement in SUITES[decision.statement.partition(".")[0]].checks
+        verdict = statement_of(decision.statement).verdict
+        assert verdict != OPEN and f"{decision.statement} is {verdict}. " in decision.evidence
+    assert {decision.statement for decision in decisions} >= {"mci.bounds", "lipschitz.constant-sensitivity"}
+    with pytest.raises(ParameterError, match="Did you mean 'mci.bounds'"):
+        statement_of("mci.bound")
+
+
+def test_misprinted_formulas_hold_where_they_are_mended(monkeypatch) -> None:
+    """-(y log p + (1 - y) log(1 - p)) is log 4 at y = 0, p = 3/4; unbracketed it is -log 4, less than at p = 1/4."""
+    mended = {("2", "Equation 3, terms of an example"): "[y log(p) + (1 - y) log(1 - p)]",
+              ("3.1", "numbers in h"): "|V| d", ("D", "numbers in h"): "|V| d"}  # fmt: skip
+    ids = ["2/loss", "3.1/features", "D/features"]
+    assert [decide(id).verdict for id in ids] == [TYPO] * 3
+    assert "-0.288 at p = 1/4 and -1.386 at p = 3/4; in brackets 0.288 and 1.386" in decide("2/loss").evidence
+    for key, text in mended.items():
+        monkeypatch.setitem(paper.TEXT, key, text)
+    assert [decide(id).verdict for id in ids] == [HOLDS] * 3
 
 
 def test_every_section_and_table_of_the_paper_is_audited(findings) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import sympy as sp
 
 from ctrnb.errors import DataError
-from ctrnb.theory import graphs, lightgcn_claims, lipschitz_claims, symbolic
+from ctrnb.theory import checks, graphs, lightgcn_claims, lipschitz_node_claims, symbolic
 from ctrnb.theory import operators as op
 
 
@@ -21,10 +21,10 @@ def as_networkx(graph) -> nx.Graph:
 
 def test_exhaustive_means_every_graph_up_to_three_and_three() -> None:
     """Counted up to the order of nodes by networkx; without the graph that has no edges."""
-    shapes = Counter((graph.num_users, graph.num_items) for graph in lipschitz_claims.exhaustive())
+    shapes = Counter((graph.num_users, graph.num_items) for graph in checks.exhaustive())
     assert set(shapes) == {(1, 1), (1, 2), (1, 3), (2, 2), (2, 3), (3, 3)}
     kinds: list[nx.Graph] = []
-    for graph in map(as_networkx, lipschitz_claims.exhaustive()):
+    for graph in map(as_networkx, checks.exhaustive()):
         same = nx.algorithms.isomorphism.categorical_node_match("side", "")
         if not any(nx.is_isomorphic(graph, kind, node_match=same) for kind in kinds):
             kinds.append(graph)
@@ -33,10 +33,10 @@ def test_exhaustive_means_every_graph_up_to_three_and_three() -> None:
 
 
 def test_drawn_weights_are_invertible_and_drawn_graphs_of_many_sizes() -> None:
-    weights = lipschitz_claims.weights()
+    weights = checks.weights()
     assert [weight.shape for weight in weights] == [(3, 3)] * 4
-    assert all(np.linalg.matrix_rank(weight) == 3 for weight in (*weights, *lipschitz_claims.weights(6)))
-    graphs = lipschitz_claims.random_graphs()
+    assert all(np.linalg.matrix_rank(weight) == 3 for weight in (*weights, *checks.weights(6)))
+    graphs = checks.random_graphs()
     assert [(graph.num_users, graph.num_items, len(graph.user)) for graph in graphs] == [
         (3, 4, 6), (4, 4, 8), (5, 4, 10), (6, 4, 12), (7, 4, 14), (8, 4, 16)
     ]  # fmt: skip
@@ -45,7 +45,7 @@ def test_drawn_weights_are_invertible_and_drawn_graphs_of_many_sizes() -> None:
 
 def test_symbolic_sizes_and_read_outs_are_of_every_kind() -> None:
     """k and d up to 3 and 2; read-outs of one hop and of many, of one sign, alternating, mixed, and adding up to 0."""
-    assert lipschitz_claims.SIZES == ((1, 1), (1, 2), (2, 2), (3, 2)) and set(lipschitz_claims.NARROW) == {
+    assert checks.SIZES == ((1, 1), (1, 2), (2, 2), (3, 2)) and set(checks.NARROW) == {
         (1, 1),
         (3, 1),
     }
@@ -61,8 +61,8 @@ def test_the_layer_is_differentiated_at_every_size_for_every_activation(monkeypa
     expected = {name: small if name == "gelu" else wide for name in symbolic.SYMBOLIC}
     assert list(expected) == ["any differentiable", "identity", "tanh", "sigmoid", "gelu"]
     for name, check in (
-        ("gram_holds", lipschitz_claims.gram_factor_holds),
-        ("jacobian_blocks_hold", lipschitz_claims.node_jacobian),
+        ("gram_holds", checks.gram_factor_holds),
+        ("jacobian_blocks_hold", lipschitz_node_claims.node_jacobian),
     ):
         found: dict[str, list] = {each: [] for each in expected}
         kinds = {id(function): each for each, function in symbolic.SYMBOLIC.items()}
@@ -79,7 +79,7 @@ def test_the_layer_is_differentiated_at_every_size_for_every_activation(monkeypa
 
 def test_parts_of_graphs_by_hand() -> None:
     graph = op.graph_of([(0, 0), (0, 1), (2, 1)], 3, 2)  # user 1 has no edge
-    assert lipschitz_claims.live_degrees(graph).tolist() == [2, 1, 1, 2]
+    assert checks.live_degrees(graph).tolist() == [2, 1, 1, 2]
     assert [lightgcn_claims.neighbour_degrees(graph, node).tolist() for node in range(5)] == [
         [1, 2],
         [],
@@ -88,7 +88,7 @@ def test_parts_of_graphs_by_hand() -> None:
         [2, 1],
     ]
     x = np.array([2.0, 4.0])
-    features = lipschitz_claims.constant_features(graph, x)
+    features = checks.constant_features(graph, x)
     assert features.tolist() == [[1, 2], [2, 4], [1, 2], [1, 2], [1, 2]]
     np.testing.assert_allclose(op.operator(graph) @ features, np.tile(x, (5, 1)))
     for edges, regular in (
@@ -97,7 +97,7 @@ def test_parts_of_graphs_by_hand() -> None:
         ([(0, 0), (1, 1)], True),
         ([(0, 0), (1, 1), (1, 0)], False),
     ):
-        assert lipschitz_claims.regular_components(op.graph_of(edges, 3, 2)) is regular
+        assert checks.regular_components(op.graph_of(edges, 3, 2)) is regular
     assert lightgcn_claims.sample(graph).tolist() == [0, 2, 3, 4]
     large = op.random_graph(300, 300, 900, 0)
     drawn, degree = lightgcn_claims.sample(large), op.degrees(large)
@@ -110,7 +110,7 @@ def test_lightgcn_is_tested_on_graphs_of_every_kind() -> None:
     tested = lightgcn_claims.tested_graphs()
     assert all(len(graph.user) for graph in tested) and len(tested) > 20
     assert any((op.degrees(graph) == 0).any() for graph in tested), "one with a node that has no edges"
-    assert {lipschitz_claims.regular_components(graph) for graph in tested} == {True, False}
+    assert {checks.regular_components(graph) for graph in tested} == {True, False}
     assert max(graph.num_users for graph in tested) == 8
     for readout in lightgcn_claims.READOUTS:
         power = [np.linalg.matrix_power(op.operator(tested[-1], "symmetric").toarray(), n) for n in range(len(readout))]
@@ -123,7 +123,7 @@ def test_lightgcn_is_tested_on_graphs_of_every_kind() -> None:
 
 def test_statements_are_checked_on_real_graphs_where_their_data_is_here(monkeypatch, tmp_path) -> None:
     ((name, graph),) = graphs.load_graphs(tmp_path)
-    assert name == "synthetic, k = 3" and min(lipschitz_claims.live_degrees(graph)) >= 1
+    assert name == "synthetic, k = 3" and min(checks.live_degrees(graph)) >= 1
     asked = []
     monkeypatch.setattr(graphs, "locate", lambda folder, name, files: folder)
     monkeypatch.setattr(graphs, "graph_of_dataset", lambda dataset, k, folder=None: asked.append((dataset, k)) or graph)

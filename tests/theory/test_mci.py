@@ -18,9 +18,12 @@ def verdicts(cost: str | None = None) -> list[bool | None]:
 
 def test_mci_meets_two_conditions_and_the_reverse_of_the_third() -> None:
     found = mci.conditions()
-    assert [(each.name, each.change) for each in found[::2]] == [("i", "c > 0"), ("ii", "c > 0"), ("iii", "c > 0")]
-    assert [each.holds for each in found] == [True, True, True, True, False, False]
-    assert [each.reversed for each in found] == [False, False, False, False, True, True]
+    both = ["c > 0", "c < 0"]
+    assert [(each.name, each.change) for each in found] == [
+        *[(name, case) for name in ("i", "ii") for case in (*both, "a gain and a loss")], *[("iii", case) for case in both]
+    ]  # fmt: skip
+    assert [each.holds for each in found] == [True] * 6 + [False] * 2
+    assert [each.reversed for each in found] == [False] * 6 + [True] * 2
 
 
 @pytest.mark.parametrize("text", mci.COSTS.values())
@@ -31,7 +34,7 @@ def test_the_two_engines_agree(text: str) -> None:
 
 def test_counterexamples_by_hand() -> None:
     """At p = 1/4 and 1/2 with c = 1/4 MCI is log(3/2) and log 2."""
-    gain, loss = mci.conditions()[4:]
+    gain, loss = mci.conditions()[-2:]
     assert gain.counterexample.first == (Fraction(1, 4), Fraction(1, 4)) and gain.counterexample.second[0] == Fraction(
         1, 2
     )
@@ -42,16 +45,18 @@ def test_counterexamples_by_hand() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("c", [True] * 4 + [False] * 2),
-        ("c / p", [True] * 6),
-        ("log((p + c) / p)", [True] * 6),
-        ("sqrt(p + c) - sqrt(p)", [True] * 6),
-        ("log((1 - p - c) / (1 - p))", [False] * 6),
-        ("-c", [False] * 6),
-        ("abs(c)", [True, False, True, False, False, False]),
-        ("max(c, 2*c)", [True] * 4 + [False] * 2),
-        ("1", [False] * 6),
-        ("exp(p + c) - exp(p)", [True] * 4 + [False] * 2),
+        ("c", [True] * 6 + [False] * 2),
+        ("c / p", [True] * 8),
+        ("log((p + c) / p)", [True] * 8),
+        ("sqrt(p + c) - sqrt(p)", [True] * 8),
+        ("log((1 - p - c) / (1 - p))", [False] * 8),
+        ("-c", [False] * 8),
+        ("abs(c)", [True, False, False] * 2 + [False] * 2),
+        ("max(c, 2*c)", [True] * 6 + [False] * 2),
+        ("1", [False] * 8),
+        ("exp(p + c) - exp(p)", [True] * 6 + [False] * 2),
+        ("-1/c", [True, True, False] * 2 + [False] * 2),
+        ("c - c/abs(c)", [True, True, False] * 2 + [False] * 2),
     ],
 )
 def test_other_costs_get_other_verdicts(text: str, expected: list[bool]) -> None:
@@ -61,7 +66,7 @@ def test_other_costs_get_other_verdicts(text: str, expected: list[bool]) -> None
 def test_what_neither_engine_reads_is_left_open_rather_than_guessed() -> None:
     """Concave by a hair: no counterexample in tenths, and neither engine decides a sum of exp and log."""
     found = mci.conditions("log(p + c) - log(p) + exp(c)/1000000 - 1/1000000")
-    assert found[4].holds is None and found[4].by_sympy is None and found[4].by_z3 is None
+    assert found[6].holds is None and found[6].by_sympy is None and found[6].by_z3 is None
 
 
 @pytest.mark.parametrize("text", ["log(p - 1/2)", "1/(p - 1/5)", "1/(p - 1/3)", "sqrt(p - 2/7)", "log(p - c)"])
@@ -130,7 +135,7 @@ def test_z3_proves_the_equivalences_and_no_more() -> None:
 
     assert potential.monotone_equivalence() and potential.concave_equivalence()
     a, b = z3.Reals("a b")
-    assert not potential.proves([a < b], b < a)
+    assert not smt.proves([a < b], b < a)
 
 
 def test_points_and_the_pairs_that_conditions_compare_by_hand() -> None:
@@ -147,6 +152,34 @@ def test_points_and_the_pairs_that_conditions_compare_by_hand() -> None:
     assert list(mci.pairs(4, "i", "c < 0")) == [(falling[2], falling[1])]
     assert list(mci.pairs(4, "ii", "c < 0")) == [(falling[0], falling[1])]
     assert list(mci.pairs(4, "iii", "c < 0")) == [(falling[0], falling[2])]
+    across = "a gain and a loss"
+    assert list(mci.pairs(4, "i", across)) == [(rising[2], falling[0])]  # from 1/2 up and down, the gain first
+    assert list(mci.pairs(4, "ii", across)) == [(rising[0], falling[2])]  # to 1/2 from below and from above
+
+
+def test_a_cost_that_meets_conditions_on_each_side_of_zero_may_break_them_across_it() -> None:
+    """c - c/|c|: a gain of 1/4 from 1/2 costs -3/4, a loss of 1/4 costs 3/4."""
+    found = mci.conditions("c - c/abs(c)")[2]
+    assert (found.name, found.by_sympy, found.by_z3) == ("i", False, False)
+    assert found.counterexample == mci.Counterexample(
+        (Fraction(1, 2), Fraction(1, 4)), (Fraction(1, 2), Fraction(-1, 4)), (-0.75, 0.75)
+    )
+
+
+@pytest.mark.parametrize(("gain", "loss", "expected"), [
+    (1, -1, 1), (1, 0, 1), (0, -1, 1), (-1, 1, -1), (0, 1, -1), (0, 0, 0), (1, 1, None), (-1, -1, None), (None, -1, None),
+])  # fmt: skip
+def test_signs_of_costs_settle_gains_against_losses(monkeypatch, gain, loss, expected) -> None:
+    monkeypatch.setattr(signs, "sign_of", lambda cost, change: gain if change == "c > 0" else loss)
+    monkeypatch.setattr(signs, "rise", lambda cost, name, change: None)
+    assert signs.rise_from_losses(mci.MCI, "i") == expected
+
+
+@pytest.mark.parametrize(("text", "expected"), [
+    ("exp(p + c) - exp(p)", 1), ("exp(p) - exp(p + c)", -1), ("c + 2", 1), ("2 - 1/c", None), ("exp(c) - c/abs(c)", None),
+])  # fmt: skip
+def test_derivatives_settle_gains_against_losses_where_the_cost_does_not_jump(text: str, expected: int | None) -> None:
+    assert signs.rise_from_losses(parse_cost(text), "i") == expected
 
 
 @pytest.mark.parametrize("change", mci.CHANGES)
@@ -206,11 +239,11 @@ def test_costs_on_arrays_are_nan_where_a_pair_is_not_valid() -> None:
 
 def test_a_table_of_conditions_says_what_each_engine_found() -> None:
     found = mci.table(mci.conditions("c"))
-    assert found["condition"].tolist() == ["(i)", "(i)", "(ii)", "(ii)", "(iii)", "(iii)"]
-    assert found["sympy"].tolist() == found["z3"].tolist() == ["holds"] * 4 + ["fails"] * 2
-    assert found["reverse"].tolist() == ["fails"] * 6
-    assert (found["counterexample"] == "").tolist() == [True] * 4 + [False] * 2
-    assert found["counterexample"][4] == "cost(1/4, 1/4) = 0.2500, cost(1/2, 1/4) = 0.2500"
+    assert found["condition"].tolist() == ["(i)"] * 3 + ["(ii)"] * 3 + ["(iii)"] * 2
+    assert found["sympy"].tolist() == found["z3"].tolist() == ["holds"] * 6 + ["fails"] * 2
+    assert found["reverse"].tolist() == ["fails"] * 8
+    assert (found["counterexample"] == "").tolist() == [True] * 6 + [False] * 2
+    assert found["counterexample"][6] == "cost(1/4, 1/4) = 0.2500, cost(1/2, 1/4) = 0.2500"
     assert mci.table([mci.Condition("i", "c > 0", None, True, None, None, None)])["sympy"].tolist() == ["not decided"]
 
 
@@ -398,8 +431,7 @@ def test_an_answer_that_does_not_come_is_no_answer(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(smt, "solved", lambda *_: (z3.unknown, None))
     assert smt.holds() is None and smt.decide(mci.MCI, "i", "c > 0") == (None, None)
     assert smt.undefined_at(mci.MCI, "c > 0") is None
-    monkeypatch.setattr(potential, "solved", smt.solved)
-    assert not potential.proves([], True)
+    assert not smt.proves([], True)
 
 
 def test_costs_with_the_same_argument_are_summed_under_one_logarithm() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import z3
 
-from ctrnb.theory import effort, lipschitz_claims, mci_claims, potential, smt, symbolic
+from ctrnb.theory import effort, lipschitz_node_claims, mci_claims, potential, smt, symbolic
 
 Numbers = dict[str, Fraction]
 
@@ -51,7 +51,7 @@ def valid(p: Fraction, c: Fraction) -> bool:
 
 
 def test_gains_compared_by_mci(monkeypatch: pytest.MonkeyPatch) -> None:
-    proofs = asked(monkeypatch, potential, effort.a_fortiori)
+    proofs = asked(monkeypatch, smt, effort.a_fortiori)
     for (premises, conclusion), says in zip(
         proofs, (lambda p, q, c, d: c > d, lambda p, q, c, d: c * q > d * p), strict=True
     ):
@@ -73,7 +73,7 @@ def test_losses_compared_by_mci(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_rows_under_relu(monkeypatch: pytest.MonkeyPatch) -> None:
-    ((premises, conclusion),) = asked(monkeypatch, potential, lipschitz_claims.relu_halves_hold)
+    ((premises, conclusion),) = asked(monkeypatch, smt, lipschitz_node_claims.relu_halves_hold)
     assert premises == []
     numbers = [Fraction(n, 3) for n in range(-6, 7)]
     holds = read(conclusion)
@@ -85,26 +85,26 @@ def test_rows_under_relu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_entries_scaled_by_slopes(monkeypatch: pytest.MonkeyPatch) -> None:
-    ((premises, conclusion),) = asked(monkeypatch, potential, symbolic.frobenius_step_holds)
+    ((premises, conclusion),) = asked(monkeypatch, smt, symbolic.frobenius_step_holds)
     agree(premises, "L d w", lambda bound, d, w: abs(d) <= bound, least=-2, most=2)
     agree([conclusion], "L d w", lambda bound, d, w: (d * w) ** 2 <= (bound * w) ** 2, least=-2, most=2)
 
 
 def test_the_three_forms_of_increasing(monkeypatch: pytest.MonkeyPatch) -> None:
     """(i), (ii) and F(u) < F(v), each from each."""
-    proofs = asked(monkeypatch, potential, potential.monotone_equivalence)
+    proofs = asked(monkeypatch, smt, potential.monotone_equivalence)
     assert len(proofs) == 9 and len({(str(premises), str(conclusion)) for premises, conclusion in proofs}) == 9
     for premises, conclusion in proofs:
         for sentence in (*premises, conclusion):
             agree([sentence], "F_u F_v F_w", lambda u, v, w: u < v, draws=60)
     for wrong in range(9):
         answers = iter([number != wrong for number in range(9)])
-        monkeypatch.setattr(potential, "proves", lambda *_, answers=answers: next(answers))
+        monkeypatch.setattr(smt, "proves", lambda *_, answers=answers: next(answers))
         assert not potential.monotone_equivalence()
 
 
 def test_the_steps_from_concave_to_iii_and_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    proofs = asked(monkeypatch, potential, potential.concave_equivalence)
+    proofs = asked(monkeypatch, smt, potential.concave_equivalence)
     names = "F_p1 F_p1c F_p2 F_p2c t"
 
     def gains(a, b, c, d, t):
@@ -127,7 +127,7 @@ def test_the_steps_from_concave_to_iii_and_back(monkeypatch: pytest.MonkeyPatch)
         agree([conclusion], names, then)
     for wrong in range(4):
         answers = iter([number != wrong for number in range(4)])
-        monkeypatch.setattr(potential, "proves", lambda *_, answers=answers: next(answers))
+        monkeypatch.setattr(smt, "proves", lambda *_, answers=answers: next(answers))
         assert not potential.concave_equivalence()
 
 
@@ -142,6 +142,15 @@ def test_points_at_which_mcis_sign_would_be_wrong(monkeypatch: pytest.MonkeyPatc
         assert smt.solved(*broken)[0] == z3.unsat
         if side == 1:  # without the sign of c there are such points
             assert smt.solved(*[each for each in broken if str(each) not in ("c > 0", "c < 0")])[0] == z3.sat
+
+
+def test_a_gain_is_compared_with_a_loss() -> None:
+    """For (i) at one baseline, for (ii) at one new performance; the gain ought to cost more."""
+    for name, same in (("i", lambda p, q, c, d: p == q), ("ii", lambda p, q, c, d: p + c == q + d)):
+        facts, first, second = smt.compared(mci_claims.CHANGE, name, "a gain and a loss")
+        agree(facts, "p1 p2 c1 c2", lambda p, q, c, d, same=same: (
+            valid(p, c) and valid(q, d) and d < 0 < c and same(p, q, c, d)), least=-1, draws=20000)  # fmt: skip
+        assert (str(first), str(second)) == ("c1", "c2")
 
 
 @pytest.mark.parametrize("change", ["c > 0", "c < 0"])

@@ -1,0 +1,199 @@
+"""Tables and curves of the chapters on the Lipschitz bound and on MCI."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import sympy as sp
+
+from ctrnb.data.graph import BipartiteGraph
+from ctrnb.theory import effort, mci, potential, slopes, symbolic
+from ctrnb.theory import lightgcn as gcn
+from ctrnb.theory import lipschitz as lip
+from ctrnb.theory import operators as op
+from ctrnb.theory.activations import ACTIVATIONS
+from ctrnb.theory.checks import LOSING, SIZES
+from ctrnb.theory.expression import parse_cost
+from ctrnb.theory.graphs import checked_graphs
+
+ONE = np.ones((1, 1))  # W = 1
+MOST = 400  # nodes of which LightGCN's constants are drawn
+GRAM = ("any differentiable", "identity", "tanh", "sigmoid")
+SHAPES = {"one edge": (1, 1), "path of three": (2, 1), "star, 5 leaves": (5, 1), "2 users x 2 items": (2, 2)}
+RANGES = {  # of a row of real_graphs: what it is called, its lower and its upper column
+    "Eq. 7": ("Eq. 7, smallest", "Eq. 7, largest"),
+    "by degrees": ("by degrees from", "by degrees to"),
+    "certified": ("certified from", "to"),
+}
+
+
+def gram_table() -> pd.DataFrame:
+    """Return whether J J^T = (1 + 1/k) D W W^T D, by activation, number of neighbours and width."""
+    checks = [
+        {
+            "activation": name, "neighbours": n, "width": d,
+            "equal": symbolic.gram_holds(n, d, symbolic.SYMBOLIC[name], 1 + sp.Rational(1, n)),
+        }
+        for name in GRAM
+        for n, d in SIZES
+    ]  # fmt: skip
+    return pd.DataFrame(checks).pivot(index="activation", columns=["neighbours", "width"], values="equal")
+
+
+def losing_table() -> pd.DataFrame:
+    """Return the bracket of Lip(phi), by activation, for the W of which ReLU passes one row at a time."""
+    found = {name: lip.feature_map(LOSING, name) for name in ACTIVATIONS}
+    rows = [
+        {"activation": name, "at least": each.lower, "at most": each.upper, "exact": each.exact()}
+        for name, each in found.items()
+    ]
+    return pd.DataFrame(rows).round(4)
+
+
+def slopes_table() -> pd.DataFrame:
+    """Return L_sigma of every activation: derived, as a number, and enclosed by interval arithmetic."""
+    rows = []
+    for name, entry in ACTIVATIONS.items():
+        enclosed = slopes.slope_enclosure(name, cells=256)
+        exact = {"activation": name, "L": str(slopes.slope_supremum(name)), "value": entry.constant}
+        rows.append(exact | {"enclosed from": enclosed.lower, "to": enclosed.upper})
+    return pd.DataFrame(rows)
+
+
+def random_weight(dim: int) -> np.ndarray:
+    """Return one random W (dim, dim) of spectral norm 1."""
+    weight = np.random.default_rng(0).standard_normal((dim, dim))
+    return weight / np.linalg.norm(weight, 2)
+
+
+def constants_by_degree(graph: BipartiteGraph, weight: np.ndarray) -> pd.DataFrame:
+    """Return curves over the degrees that occur in a graph, columns degree, constant, name: Equation 7 and the truth."""
+    degree = op.degrees(graph)
+    degrees = np.unique(degree[degree > 0])
+    curves = {
+        "printed bound (Eq. 7)": lip.printed_bound(degrees, weight),
+        "exact, message passing": lip.node_constant(degrees, weight).upper,
+        "exact, no message passing": lip.feature_map(weight).upper + 0 * degrees,
+    }
+    frames = [pd.DataFrame({"degree": degrees, "constant": each, "name": name}) for name, each in curves.items()]
+    return pd.concat(frames)
+
+
+def stars_table(leaves: Sequence[int] = (1, 2, 5, 20, 100)) -> pd.DataFrame:
+    """Return, for stars, the constant of the whole map beside Equation 7 at a leaf and at the centre, for W = 1."""
+    stars = pd.DataFrame({"leaves n": list(leaves)})
+    stars["whole map"] = lip.star_constant(stars["leaves n"])
+    stars["Eq. 7 at a leaf"] = lip.printed_bound(1, ONE)
+    stars["Eq. 7 at the centre"] = lip.printed_bound(stars["leaves n"], ONE)
+    return stars
+
+
+def real_graphs(own: Mapping[str, BipartiteGraph]) -> pd.DataFrame:
+    """Return, a row a graph, Equation 7 over all nodes, the certified constant of the whole map, Lanczos and degrees.
+
+    Args:
+        own: graphs by name, shown before those of :func:`ctrnb.theory.graphs.checked_graphs`.
+    """
+    rows = []
+    for name, graph in (dict(own) | checked_graphs()).items():
+        found = lip.constants(graph, ONE)
+        printed = found.printed[found.degree > 0]
+        row = {"graph": name, "Eq. 7, smallest": printed.min(), "Eq. 7, largest": printed.max()}
+        row |= {
+            "certified from": found.whole.lower,
+            "to": found.whole.upper,
+            "Lanczos": op.lanczos_norm(op.operator(graph)),
+        }
+        rows.append(row | {"by degrees from": found.by_degrees.lower, "by degrees to": found.by_degrees.upper})
+    return pd.DataFrame(rows)
+
+
+def ranges(real: pd.DataFrame) -> pd.DataFrame:
+    """Return the ranges in rows of :func:`real_graphs` to draw: columns name, low, high."""
+    found = [
+        {"name": f"{row['graph']}: {label}", "low": row[low], "high": row[high]}
+        for row in real.to_dict("records")
+        for label, (low, high) in RANGES.items()
+    ]
+    return pd.DataFrame(found)
+
+
+def normalisations_table() -> pd.DataFrame:
+    """Return the 2-norm of every aggregation operator on four small graphs."""
+    graphs = {name: op.biregular(*degrees) for name, degrees in SHAPES.items()}
+    rows = [
+        {"operator": name}
+        | {shape: np.linalg.norm(op.operator(graph, name).toarray(), 2) for shape, graph in graphs.items()}
+        for name in op.OPERATORS
+    ]
+    return pd.DataFrame(rows)
+
+
+def lightgcn_nodes(graph: BipartiteGraph, layers: int) -> pd.DataFrame:
+    """Return LightGCN's constants of nodes with edges under the uniform read-out, of an even draw where they are many.
+
+    Columns: own (degree), harmonic (of the neighbours' degrees), constant, low and high (its proven bounds).
+    """
+    degree, readout = op.degrees(graph), gcn.uniform(layers)
+    live = np.flatnonzero(degree > 0)
+    nodes = live if len(live) <= MOST else np.random.default_rng(0).choice(live, MOST, replace=False)
+    bounds = gcn.node_bounds(graph, readout)
+    return pd.DataFrame(
+        {
+            "own": degree[nodes],
+            "harmonic": gcn.harmonic_degree(graph)[nodes],
+            "constant": gcn.node_constants(graph, readout, nodes),
+            "low": np.asarray(bounds.lower)[nodes],
+            "high": np.asarray(bounds.upper)[nodes],
+        }
+    )
+
+
+def counterexamples(found: Sequence[mci.Condition]) -> pd.DataFrame:
+    """Return the counterexamples to condition (iii), a row a sign of the change."""
+    rows = []
+    for each in found:
+        pair = each.counterexample
+        if each.name == "iii" and pair is not None:
+            (first, change), (second, _) = pair.first, pair.second
+            row = {"change": each.change, "p1": str(first), "p2": str(second), "c": str(change)}
+            rows.append(row | {"|MCI| at p1": abs(pair.costs[0]), "|MCI| at p2": abs(pair.costs[1])})
+    return pd.DataFrame(rows)
+
+
+def cuts(changes: Sequence[float]) -> pd.DataFrame:
+    """Return MCI over baselines from 0.5 to 0.95 for fixed changes: columns base, change, cost."""
+    base = np.linspace(0.5, 0.95, 91)
+    frames = [
+        pd.DataFrame({"base": base, "change": c, "cost": mci.on_grid(mci.MCI, base, np.asarray(c))}) for c in changes
+    ]
+    return pd.concat(frames)
+
+
+def costs_table() -> pd.DataFrame:
+    """Return, for the five costs, formula, potential, and which conditions hold for all valid pairs."""
+    rows = []
+    for name, text in mci.COSTS.items():
+        cost = parse_cost(text)
+        shape, held = potential.potential(cost), mci.conditions(cost)
+        met = {f"({each})": all(one.holds for one in held if one.name == each) for each in mci.STATEMENTS}
+        rows.append({"cost": name, "formula": text, "potential": "none" if shape is None else str(shape)} | met)
+    return pd.DataFrame(rows).set_index("cost")
+
+
+def surfaces(cost: sp.Expr) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Return |cost| over a grid of baselines and changes, of a cost and of relative change."""
+    base, change = np.meshgrid(np.linspace(0.5, 0.9, 241), np.linspace(-0.08, 0.08, 161))
+    shown = {"the chapter's cost": cost, "relative change": parse_cost(mci.COSTS["relative change"])}
+    return {name: (base, change, np.abs(mci.on_grid(each, base, change))) for name, each in shown.items()}
+
+
+def changed_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Return the comparisons of :func:`ctrnb.theory.effort.comparisons` that change their sense with the measure."""
+    columns = ["dataset", "model", "tier", "first", "second", *effort.MEASURES, "changes_firmly"]
+    return pairs.loc[pairs["changes"], columns]
+
+
+def conclusions_table(said: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of :func:`ctrnb.theory.effort.conclusions` to read."""
+    return said.drop(columns="id").assign(exceptions=said["exceptions"].map(", ".join))
