@@ -20,7 +20,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from ctrnb.report.measured import ledgers, measured
 from typer.testing import CliRunner
 
 from ctrnb.cli import app
@@ -30,6 +29,7 @@ from ctrnb.errors import RunError
 from ctrnb.study import command
 from ctrnb.study.inprocess import InProcessEngine
 from ctrnb.study.ledger import write_table
+from ctrnb.study.results import ledgers, measured
 from ctrnb.training import RunStore, train
 from ctrnb.training import store as store_module
 from ctrnb.training.loop import Trainer
