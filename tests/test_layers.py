@@ -11,7 +11,7 @@ import ctrnb
 PACKAGE = Path(ctrnb.__file__).parent
 LAYERS = [
     {"errors"}, {"settings", "spreadsheet", "paper", "plots"}, {"data", "models", "evaluation"}, {"encoders"},
-    {"training"}, {"study"}, {"theory", "audit"}, {"analysis", "verify"}, {"advise"}, {"report"}, {"cli"},
+    {"training"}, {"study"}, {"theory"}, {"audit"}, {"analysis", "verify"}, {"advise"}, {"report"}, {"cli"},
 ]  # fmt: skip
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 
