@@ -79,6 +79,9 @@ def test_the_path_of_a_file_holds_in_any_folder(chapter: Chapter, tmp_path: Path
     page = replace(chapter, parameters={"dataset": Parameter("dataset", "synthetic")})
     assert assign([page], {"page.dataset": "page.md"}) == {"page": {"dataset": str(tmp_path.resolve() / "page.md")}}
     assert assign([page], {"page.dataset": "ml-1m"}) == {"page": {"dataset": "ml-1m"}}
+    found = assign([page], {"page.dataset": "page.md:thin=0.5"})
+    assert found == {"page": {"dataset": f"{tmp_path.resolve() / 'page.md'}:thin=0.5"}}
+    assert assign([page], {"page.dataset": "x" * 5000}) == {"page": {"dataset": "x" * 5000}}
 
 
 @pytest.mark.parametrize(
@@ -187,6 +190,23 @@ def test_the_key_sees_data_that_parameters_name(chapter: Chapter, tmp_path: Path
     toml.write_text('[ratings]\npath = "ratings.csv" # changed\n')
     keys.append(cache.key_of(chapter, values, tmp_path))
     assert len(set(keys)) == 3
+
+
+@pytest.mark.parametrize("named", ["own.toml", "own.toml:thin=0.5", "study.toml", "variants.toml", "circle.toml"])
+def test_the_key_sees_the_tables_behind_a_variant_or_a_study(chapter: Chapter, tmp_path: Path, named: str) -> None:
+    files = {
+        "own.toml": '[ratings]\npath = "ratings.csv"\n',
+        "study.toml": 'about = "%s"\n[[cells]]\ndatasets = ["own.toml"]\n' % ("long: k=3, " * 99),
+        "variants.toml": '[[cells]]\ndatasets = ["own.toml:thin=0.5", "synthetic"]\n',
+        "circle.toml": 'name = "circle.toml"\nalso = "own.toml"\n',
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    keys = []
+    for table in ("a", "ab"):
+        (tmp_path / "ratings.csv").write_text(table)
+        keys += [cache.key_of(chapter, {"data": value}, tmp_path) for value in (named, f"{tmp_path}/{named}")]
+    assert len(set(keys)) == 4
 
 
 def test_the_key_is_the_same_wherever_package_and_book_lie(chapter: Chapter, tmp_path: Path, monkeypatch) -> None:
