@@ -204,11 +204,18 @@ def read_parquet(path: Path, names: list[str], lists: tuple[str, ...]) -> pd.Dat
 
     schema = pyarrow.parquet.read_schema(path)
     check_columns(schema.names, names, path)
+    of_numbers: list[str] = []
     for name in names:
         kind = schema.field(name).type
-        if types.is_nested(kind) and not (name in lists and (types.is_list(kind) or types.is_large_list(kind))):
+        is_list = name in lists and (types.is_list(kind) or types.is_large_list(kind))
+        if types.is_nested(kind.value_type if is_list else kind):
             raise DataError(f"{path}, column {name}: {kind} where one value a row is needed.")
-    return pd.read_parquet(path, columns=names)
+        of_numbers += [name] if is_list and types.is_integer(kind.value_type) else []
+    frame = pd.read_parquet(path, columns=names)
+    for name in of_numbers:  # as text, since pandas makes fractions of them where one of them is missing
+        text = pyarrow.list_(pyarrow.string())
+        frame[name] = pyarrow.parquet.read_table(path, columns=[name])[name].cast(text).to_pandas().to_numpy()
+    return frame
 
 
 def read_csv(path: Path, names: list[str], separator: str) -> pd.DataFrame:
@@ -306,9 +313,11 @@ def read_side(side: SideFile, path: Path) -> pd.DataFrame:
     for field in side.fields:
         column = frame[field.name]
         if field.kind == "categorical":
-            table[field.name] = column.astype("string").astype(object).to_numpy()
+            table[field.name] = as_text(column, path, field.name).astype(object).to_numpy()
         elif field.kind == "tags":
-            table[field.name] = [split_tags(text, side.tag_separator) for text in column]
+            lists = any(isinstance(cell, np.ndarray) for cell in column)
+            cells = column if lists else as_text(column, path, field.name)
+            table[field.name] = [split_tags(cell, side.tag_separator) for cell in cells]
         else:
             known = column.notna().to_numpy()
             values = np.full(len(column), np.nan)
@@ -319,10 +328,22 @@ def read_side(side: SideFile, path: Path) -> pd.DataFrame:
     return unique_rows(table, f"{path}, column {side.id}")
 
 
-def split_tags(text: Any, separator: str) -> tuple[str, ...]:
-    """Return the tags of one cell: a separated text, or a list as Parquet may hold."""
-    if isinstance(text, (list, tuple, np.ndarray)):
-        return tuple(map(str, text))
-    if not isinstance(text, str):
-        return ()
-    return tuple(tag for part in text.split(separator) if (tag := part.strip()))
+def as_text(column: pd.Series, path: Path, name: str) -> pd.Series:
+    """Return a column as text, NA where it has no value.
+
+    Raises:
+        DataError: a value of a Parquet file is bytes that are no text.
+    """
+    try:
+        return column.astype("string")
+    except UnicodeDecodeError:
+        raise DataError(f"{path}, column {name}: bytes that are not UTF-8. Save the column as text.") from None
+
+
+def split_tags(cell: Any, separator: str) -> tuple[str, ...]:
+    """Return the tags of one cell, stripped and without empty ones: a separated text, or a list as Parquet may hold."""
+    if isinstance(cell, str):
+        parts = cell.split(separator)
+    else:
+        parts = [str(part) for part in cell if not pd.isna(part)] if isinstance(cell, np.ndarray) else []
+    return tuple(tag for part in parts if (tag := part.strip()))

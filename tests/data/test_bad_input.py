@@ -234,6 +234,35 @@ def test_parquet_columns_of_another_kind(tmp_path: Path, column: str, values, me
         read(tmp_path, "shop.toml", toml)
 
 
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        ([["a ", None, ""], [" b", "a"]], [("a",), ("b", "a")]),
+        ([[1, None], [2]], [("1",), ("2",)]),
+        ([3, 14], [("3",), ("14",)]),
+        ([b"a|b", None], [("a", "b"), ()]),
+        ([None, "a | b"], [(), ("a", "b")]),
+        ([[[1]], [[2]]], "column kinds: list<.*where one value a row is needed"),
+        ([b"\xff", b"a"], "items.parquet, column kinds: bytes that are not UTF-8. Save the column as text"),
+    ],
+)
+def test_tags_of_a_parquet_file_are_as_those_of_a_csv(tmp_path: Path, values: list, found: list | str) -> None:
+    pd.DataFrame({"what": ["x", "y"], "city": "Rome", "kinds": values, "price": 1}).to_parquet(tmp_path / "items.parquet")
+    toml = {"shop.toml": TOML.replace("items.csv", "items.parquet")}
+    if isinstance(found, str):
+        with pytest.raises(CtrnbError, match=found):
+            read(tmp_path, "shop.toml", toml)
+    else:
+        assert read(tmp_path, "shop.toml", toml).items["kinds"].tolist() == found
+
+
+def test_a_category_that_is_no_text_is_named(tmp_path: Path) -> None:
+    items = pd.DataFrame({"what": ["x", "y"], "city": [b"Rome", b"\xff"], "kinds": "", "price": 1})
+    items.to_parquet(tmp_path / "items.parquet")
+    with pytest.raises(CtrnbError, match="column city: bytes that are not UTF-8"):
+        read(tmp_path, "shop.toml", {"shop.toml": TOML.replace("items.csv", "items.parquet")})
+
+
 def test_a_parquet_file_or_gzip_cut_anywhere_is_named(tmp_path: Path) -> None:
     whole = io.BytesIO()
     pd.DataFrame({"who": ["a"], "what": ["x"], "stars": [3.0], "when": [1]}).to_parquet(whole)
