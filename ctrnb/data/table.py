@@ -134,12 +134,17 @@ def load_table(toml: Path, data_dir: Path | None = None) -> Ratings:
     frame = read_columns(path, names, ratings.separator)
     for column in (ratings.user, ratings.item):
         raise_if_missing(frame[column], path, column, "an id")
+    values = numbers(frame[ratings.rating], path, ratings.rating)
+    raise_if(
+        moved_by_rounding(values, description), frame[ratings.rating], path, ratings.rating,
+        "differs from positive or middle by less than 32 bits can tell. Round it, or take a number off all three",
+    )  # fmt: skip
     tables = {name: read_side(side, find_file(side.path, toml, data_dir)) for name, side in sides.items()}
     return from_columns(
         description.name,
         frame[ratings.user],
         frame[ratings.item],
-        numbers(frame[ratings.rating], path, ratings.rating),
+        values,
         times(frame[ratings.timestamp], path, ratings.timestamp) if ratings.timestamp else None,
         tables.get("users"),
         tables.get("items"),
@@ -281,6 +286,18 @@ def numbers(column: pd.Series, path: Path, name: str) -> np.ndarray:
     values = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
     raise_if(~(np.abs(values) <= LARGEST), column, path, name, "is not a finite number")
     return values
+
+
+def moved_by_rounding(rating: np.ndarray, description: Description) -> np.ndarray:
+    """Return which ratings (N,), rounded to 32 bits, would reach ``positive`` or become a middle rating, which they do not."""
+
+    def onto(mark: float) -> np.ndarray:
+        rounded = np.float32(mark)
+        same = [mark, float(rounded)] if float(str(rounded)) == mark else [mark]  # 0.7, as a table of 32 bits has it
+        return (rating.astype(np.float32) == rounded) & ~np.isin(rating, same)
+
+    moved = onto(description.positive) & (rating < description.positive)
+    return np.logical_or.reduce([moved, *map(onto, description.middle)])
 
 
 def times(column: pd.Series, path: Path, name: str) -> np.ndarray:

@@ -235,6 +235,39 @@ def test_parquet_columns_of_another_kind(tmp_path: Path, column: str, values, me
 
 
 @pytest.mark.parametrize(
+    ("positive", "middle", "value", "refused"),
+    [
+        (4, 3, "3.99999999", True),
+        (4, 3, "4.00000001", False),
+        (4, 3, "3.00000001", True),
+        (16777217, 3, "16777216", True),
+        (16777217, 3, "16777217", False),
+        (0.7, 0.3, "0.3", False),
+        (0.7, 0.3, "0.7", False),
+    ],
+)
+def test_a_rating_that_rounding_would_move_is_refused(
+    tmp_path: Path, positive: float, middle: float, value: str, refused: bool
+) -> None:
+    files: dict = {
+        "ratings.csv": HEADER + f"a,x,1,5\nb,y,{value},1\n",
+        "shop.toml": f"positive = {positive}\nmiddle = [{middle}]\n" + TOML,
+    }
+    if refused:
+        with pytest.raises(CtrnbError, match=rf"line 3, column stars: '{value}' differs from positive or middle by less"):
+            read(tmp_path, "shop.toml", files)
+    else:
+        assert read(tmp_path, "shop.toml", files).interactions["rating"].tolist() == [1, np.float32(value)]
+
+
+def test_ratings_kept_in_32_bits_are_what_they_say(tmp_path: Path) -> None:
+    table = pd.DataFrame({"who": ["a", "b"], "what": ["x", "y"], "stars": np.float32([0.7, 0.3]), "when": [1, 2]})
+    table.to_parquet(tmp_path / "ratings.parquet")
+    toml = "positive = 0.7\nmiddle = [0.3]\n" + TOML.replace("ratings.csv", "ratings.parquet")
+    assert len(read(tmp_path, "shop.toml", {"shop.toml": toml}).interactions) == 2
+
+
+@pytest.mark.parametrize(
     ("values", "found"),
     [
         ([["a ", None, ""], [" b", "a"]], [("a",), ("b", "a")]),
