@@ -87,6 +87,13 @@ def test_an_archive_that_expands_out_of_proportion_is_refused(tmp_path: Path) ->
         load("ml-1m", data_dir=tmp_path)
 
 
+def test_a_release_cut_short_is_said(tmp_path: Path) -> None:
+    write(tmp_path, ML_1M)
+    with pytest.warns(UserWarning, match="ratings.dat holds 3 ratings where ml-1m has 1,000,209: it was cut short"):
+        load("ml-1m", data_dir=tmp_path)
+
+
+@pytest.mark.filterwarnings("error")
 def test_real_movielens_100k(real_data: Path) -> None:
     ratings = load("ml-100k", data_dir=real_data)
     assert (len(ratings.interactions), len(ratings.users), len(ratings.items)) == (100_000, 943, 1682)
