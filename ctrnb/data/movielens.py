@@ -156,7 +156,7 @@ def read_ratings(release: Release, place: Path, separator: str) -> pd.DataFrame:
                 text, sep="\x1f", header=None, names=list(COLUMNS), dtype=np.int64, index_col=False,
                 quoting=csv.QUOTE_NONE,
             )  # fmt: skip
-        good = len(frame) > 0 and frame["rating"].between(1, 5).all()
+        good = b"\x1f" not in content and len(frame) > 0 and frame["rating"].between(1, 5).all()
     except (ValueError, OverflowError, Warning):
         good = False
     if not good:

@@ -62,6 +62,7 @@ def review(**changed: object) -> str:
 REFUSED = [
     ("ml-1m", "ratings.dat", "1::10::5::100::7\n1::20::3::101::7\n", "line 1: 5 fields"),  # in every line
     ("ml-1m", "ratings.dat", "1::10::5\n1::20::3\n", "line 1: 3 fields"),
+    ("ml-1m", "ratings.dat", "1\x1f10::5::100\n", "line 1: 3 fields"),
     ("ml-1m", "ratings.dat", ML_1M["ratings.dat"].replace("::", "\t"), "line 1: 1 fields"),
     ("ml-1m", "ratings.dat", "user::item::rating::timestamp\n1::10::5::100\n", "line 1, column user: 'user'"),
     ("ml-1m", "ratings.dat", "1::10::4.5::100\n", "line 1, column rating: '4.5'"),
