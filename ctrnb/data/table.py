@@ -308,7 +308,9 @@ def times(column: pd.Series, path: Path, name: str) -> np.ndarray:
     """
     if pd.api.types.is_datetime64_any_dtype(column):
         raise_if_missing(column, path, name, "a time")
-        return column.dt.as_unit("s").astype(np.int64).to_numpy()
+        seconds = column.dt.as_unit("s")
+        raise_if((seconds != column).to_numpy(), column, path, name, "is not a time in whole seconds")
+        return seconds.astype(np.int64).to_numpy()
     values = numbers(column, path, name)
     bad = (np.abs(values) >= 2**53) | (values != np.floor(values))
     raise_if(bad, column, path, name, "is not a time in whole seconds")

@@ -219,6 +219,12 @@ def test_the_newer_review_does_not_depend_on_the_clocks_zone(tmp_path: Path, mon
         ("stars", [np.inf, 2], r"row 1, column stars: .*inf.* is not a finite number"),
         ("stars", ["3", "good"], "row 2, column stars: 'good'"),
         ("when", pd.to_datetime(["2020-01-01", None]), "row 2, column when: a time is missing"),
+        (
+            "when",
+            pd.to_datetime(["2020-01-01 00:00:00", "2020-01-01 00:00:00.9"], format="ISO8601"),
+            "row 2, column when: Timestamp.* is not a time in whole",
+        ),
+        ("when", pd.to_datetime(["2020-01-01", "2021-01-01"], utc=True), None),
         ("stars", [Decimal("3.5"), Decimal("2")], None),
         ("when", pd.to_datetime(["2020-01-01", "2021-01-01"]), None),
     ],
@@ -255,7 +261,9 @@ def test_a_rating_that_rounding_would_move_is_refused(
         "shop.toml": f"positive = {positive}\nmiddle = [{middle}]\n" + TOML,
     }
     if refused:
-        with pytest.raises(CtrnbError, match=rf"line 3, column stars: '{value}' differs from positive or middle by less"):
+        with pytest.raises(
+            CtrnbError, match=rf"line 3, column stars: '{value}' differs from positive or middle by less"
+        ):
             read(tmp_path, "shop.toml", files)
     else:
         assert read(tmp_path, "shop.toml", files).interactions["rating"].tolist() == [1, np.float32(value)]
@@ -281,7 +289,9 @@ def test_ratings_kept_in_32_bits_are_what_they_say(tmp_path: Path) -> None:
     ],
 )
 def test_tags_of_a_parquet_file_are_as_those_of_a_csv(tmp_path: Path, values: list, found: list | str) -> None:
-    pd.DataFrame({"what": ["x", "y"], "city": "Rome", "kinds": values, "price": 1}).to_parquet(tmp_path / "items.parquet")
+    pd.DataFrame({"what": ["x", "y"], "city": "Rome", "kinds": values, "price": 1}).to_parquet(
+        tmp_path / "items.parquet"
+    )
     toml = {"shop.toml": TOML.replace("items.csv", "items.parquet")}
     if isinstance(found, str):
         with pytest.raises(CtrnbError, match=found):
