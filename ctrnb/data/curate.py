@@ -31,6 +31,9 @@ class Curation:
     fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)
 
     def __post_init__(self) -> None:
+        for name in ("k", "seed"):
+            if not float(getattr(self, name)).is_integer():
+                raise ConfigError(f"{name}={getattr(self, name)}: it is a whole number.")
         if self.k < 1:
             raise ConfigError(f"k={self.k}: a k-core needs k of at least 1.")
         if self.seed < 0:

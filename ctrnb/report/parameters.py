@@ -137,14 +137,14 @@ def coerce(value: Any, parameter: Parameter, where: str) -> Any:
             value = ast.literal_eval(value)
         except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
             raise ParameterError(f"{where}={value!r}: expected a {parameter.type} like {default!r}.") from None
-    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
     if isinstance(default, (list, tuple)) and isinstance(value, (list, tuple)):
-        value = list(value)
-        if default and any(type(item) is not type(default[0]) for item in value if not numbers(item, default[0])):
-            raise ParameterError(f"{where}={value!r}: expected a list like {default!r}.")
-    elif type(value) is not type(default):
-        raise ParameterError(f"{where}={value!r}: expected a {parameter.type} like {default!r}.")
+        value = [as_type_of(default[0], item) for item in value] if default else list(value)
+        if default and any(type(item) is not type(default[0]) for item in value):
+            raise ParameterError(f"{where}={value!r}: expected a {parameter.type} like {default!r}.")
+    else:
+        value = as_type_of(default, value)
+        if type(value) is not type(default):
+            raise ParameterError(f"{where}={value!r}: expected a {parameter.type} like {default!r}.")
     for item in value if isinstance(value, list) else [value]:
         if isinstance(item, float) and not math.isfinite(item):
             raise ParameterError(f"{where}={value!r}: a finite number is needed.")
@@ -154,9 +154,10 @@ def coerce(value: Any, parameter: Parameter, where: str) -> Any:
     return value
 
 
-def numbers(value: Any, default: Any) -> bool:
-    """Return whether both are plain numbers."""
-    return all(isinstance(each, (int, float)) and not isinstance(each, bool) for each in (value, default))
+def as_type_of(default: Any, value: Any) -> Any:
+    """Return a whole number as a fraction where the default is one, and anything else as it is."""
+    whole = isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool)
+    return float(value) if whole and abs(value) < 2**63 else value
 
 
 def as_list(values: Any, name: str) -> list:

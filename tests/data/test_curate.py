@@ -54,6 +54,9 @@ def test_an_empty_core_says_why() -> None:
     [
         {"k": 0},
         {"k": -1},
+        {"k": 2.5},
+        {"k": float("nan")},
+        {"seed": 0.5},
         {"seed": -1},
         {"fractions": (0.5, 0.5)},
         {"fractions": (0.25, 0.25, 0.25, 0.25)},

@@ -27,6 +27,8 @@ kernelspec:
 :tags: [parameters]
 k = 3  # a comment [1..]
 names = ["a"]
+seeds = [0]
+rates = [0.5]
 rate = 0.5  # a share [0..1]
 model = "dcnv2"  # a rating function [model]
 ```
@@ -46,11 +48,15 @@ def chapter(tmp_path: Path) -> Chapter:
 
 def test_parameters_are_read_without_running_anything(chapter: Chapter) -> None:
     assert {name: each.default for name, each in chapter.parameters.items()} == {
-        "k": 3, "names": ["a"], "rate": 0.5, "model": "dcnv2",
+        "k": 3, "names": ["a"], "seeds": [0], "rates": [0.5], "rate": 0.5, "model": "dcnv2",
     }  # fmt: skip
     assert chapter.executable and chapter.parameters["k"].about == "a comment"
-    assert [each.range for each in chapter.parameters.values()][:3] == ["at least 1", "", "0 to 1"]
-    assert [each.type for each in chapter.parameters.values()] == ["whole number", "list of texts", "number", "text"]
+    assert {name: chapter.parameters[name].range for name in ("k", "names", "rate")} == {
+        "k": "at least 1", "names": "", "rate": "0 to 1",
+    }  # fmt: skip
+    assert [each.type for each in chapter.parameters.values()] == [
+        "whole number", "list of texts", "list of whole numbers", "list of numbers", "number", "text",
+    ]  # fmt: skip
 
 
 def test_brackets_that_are_no_range_belong_to_the_comment() -> None:
@@ -70,8 +76,10 @@ def test_a_default_outside_its_own_range_is_an_error() -> None:
 
 
 def test_values_take_the_type_of_the_default(chapter: Chapter) -> None:
-    given = {"page.k": "7", "page.names": "['b', 'c']", "page.rate": "1"}
-    assert assign([chapter], given) == {"page": {"k": 7, "names": ["b", "c"], "rate": 1.0}}
+    given = {"page.k": "7", "page.names": "['b', 'c']", "page.rate": "1", "page.rates": "[1, 0.5]"}
+    found = assign([chapter], given)["page"]
+    assert found == {"k": 7, "names": ["b", "c"], "rate": 1.0, "rates": [1.0, 0.5]}
+    assert [type(value) for value in (found["rate"], *found["rates"])] == [float, float, float]
 
 
 def test_the_path_of_a_file_holds_in_any_folder(chapter: Chapter, tmp_path: Path, monkeypatch) -> None:
@@ -88,14 +96,18 @@ def test_the_path_of_a_file_holds_in_any_folder(chapter: Chapter, tmp_path: Path
     ("given", "message"),
     [
         ({"pages.k": "3"}, "no chapter 'pages'. Did you mean 'page'"),
-        ({"page.q": "3"}, r"no parameter 'q'.* It has: k=3, names=\['a'\], rate=0.5"),
-        ({"page.rates": "3"}, "Did you mean 'rate'"),
+        ({"page.q": "3"}, r"no parameter 'q'.* It has: k=3, names=\['a'\], seeds=\[0\]"),
+        ({"page.ratio": "3"}, "Did you mean 'rate'"),
         ({"page.k": "three"}, "page.k='three': expected a whole number like 3. Chapter page has: k=3"),
         ({"page.k": "3.5"}, "expected a whole number like 3"),
         ({"page.k": "0"}, "page.k=0: allowed is at least 1"),
         ({"page.k": "__import__('os')"}, "expected a whole number like 3"),
-        ({"page.names": "[1]"}, "expected a list like"),
+        ({"page.names": "[1]"}, "expected a list of texts like"),
         ({"page.rate": "1.5"}, "allowed is 0 to 1"),
+        ({"page.rate": "1" + 400 * "0"}, "page.rate=1.*: expected a number like 0.5"),
+        ({"page.seeds": "[1.5]"}, r"page.seeds=\[1.5\]: expected a list of whole numbers like \[0\]"),
+        ({"page.seeds": [True]}, "expected a list of whole numbers"),
+        ({"page.rates": "[0.5, 'a']"}, "expected a list of numbers"),
         ({"page.model": "dcnv3"}, "allowed is dcnv2, .* Did you mean 'dcnv2'"),
     ],
 )
