@@ -217,6 +217,8 @@ def read_parquet(path: Path, names: list[str], lists: tuple[str, ...]) -> pd.Dat
             raise DataError(f"{path}, column {name}: {kind} where one value a row is needed.")
         of_numbers += [name] if is_list and types.is_integer(kind.value_type) else []
     frame = pd.read_parquet(path, columns=names)
+    if len(frame.columns) < len(names):  # pandas has made others the index that the file was written with
+        frame = frame.reset_index()
     for name in of_numbers:  # as text, since pandas makes fractions of them where one of them is missing
         text = pyarrow.list_(pyarrow.string())
         frame[name] = pyarrow.parquet.read_table(path, columns=[name])[name].cast(text).to_pandas().to_numpy()

@@ -300,6 +300,14 @@ def test_tags_of_a_parquet_file_are_as_those_of_a_csv(tmp_path: Path, values: li
         assert read(tmp_path, "shop.toml", toml).items["kinds"].tolist() == found
 
 
+@pytest.mark.parametrize("index", ["who", ["what", "who"]])
+def test_a_parquet_file_may_be_written_with_an_index(tmp_path: Path, index: str | list[str]) -> None:
+    table = pd.DataFrame({"who": ["a", "b"], "what": ["x", "y"], "stars": [3.0, 2.0], "when": [1, 2]})
+    table.set_index(index).to_parquet(tmp_path / "ratings.parquet")
+    found = read(tmp_path, "shop.toml", {"shop.toml": TOML.replace("ratings.csv", "ratings.parquet")})
+    assert found.users.index.tolist() == ["a", "b"] and found.interactions["rating"].tolist() == [3, 2]
+
+
 def test_a_category_that_is_no_text_is_named(tmp_path: Path) -> None:
     items = pd.DataFrame({"what": ["x", "y"], "city": [b"Rome", b"\xff"], "kinds": "", "price": 1})
     items.to_parquet(tmp_path / "items.parquet")
