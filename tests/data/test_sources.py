@@ -279,6 +279,22 @@ def test_synthetic_settings_are_checked() -> None:
         SyntheticConfig(density=0.9)
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ("tail=nan", "tail=nan: it must be from 0 to 4"),
+        ("tail=inf", "tail=inf"),
+        ("tail=-1", "tail=-1"),
+        ("tail=4.1", "tail=4.1"),
+        ("seed=-1", "a seed is 0 or more"),
+        ("users=60,items=40,density=0.5,tail=4", "density=0.5, tail=4.0: with so long a tail, .* Use a smaller tail"),
+    ],
+)
+def test_a_tail_that_cannot_be_drawn_is_refused(settings: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load(f"synthetic:{settings}")
+
+
 def test_yelp_small_through_a_toml(real_data: Path) -> None:
     toml = Path(__file__).parents[2] / "book" / "datasets" / "yelp-small.toml"
     statistics = curate(load(toml, data_dir=real_data), Curation(k=3)).statistics()
