@@ -160,12 +160,28 @@ def as_type_of(default: Any, value: Any) -> Any:
     return float(value) if whole and abs(value) < 2**63 else value
 
 
-def as_list(values: Any, name: str) -> list:
+def as_list(values: Any, name: str, least: int = 1) -> list:
     """Return a chapter's parameter that is a list, as a list.
 
     Raises:
-        ParameterError: it is a text, which papermill's -p makes of anything.
+        ParameterError: it is something else, as papermill's -p makes of anything, or has fewer entries than ``least``.
     """
-    if isinstance(values, str):
-        raise ParameterError(f"{name}={values!r} is a text: give a list; for papermill, -y '{name}: [{values}]'.")
+    if not isinstance(values, (list, tuple)):
+        raise ParameterError(f"{name}={values!r} is no list: give a list; for papermill, -y '{name}: [{values}]'.")
+    if len(values) < least:
+        raise ParameterError(f"{name}={values!r} is empty: give at least {least}.")
     return list(values)
+
+
+def as_numbers(values: Any, name: str) -> list[float]:
+    """Return a chapter's parameter that is a list of numbers; YAML, and so papermill's -y, reads 1e-5 as a text.
+
+    Raises:
+        ParameterError: it is empty or something else.
+    """
+    try:
+        return [float(each) for each in as_list(values, name)]
+    except (TypeError, ValueError, OverflowError) as error:
+        if isinstance(error, ParameterError):
+            raise
+        raise ParameterError(f"{name}={values!r}: give a list of numbers, such as [0.001, 0.01].") from None
