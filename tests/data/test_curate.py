@@ -194,7 +194,9 @@ def test_middle_ratings_alone_leave_nothing() -> None:
 
 def test_dropping_middle_ratings_where_there_are_none_is_said() -> None:
     ratings = generate(SyntheticConfig(users=60, items=40, density=0.2))
-    with pytest.warns(UserWarning, match=r"synthetic: no rating is a middle rating \(middle: 2.5, 7\), so that dropping"):
+    with pytest.warns(
+        UserWarning, match=r"synthetic: no rating is a middle rating \(middle: 2.5, 7\), so that dropping"
+    ):
         curate(replace(ratings, middle=(2.5, 7.0)), Curation(k=2, drop_middle=True))
     with warnings.catch_warnings(action="error"):
         curate(ratings, Curation(k=2, drop_middle=True))
