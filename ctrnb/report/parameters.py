@@ -7,7 +7,7 @@ The cell assigns literals, one a line. The comment behind one says what it means
     models = ["dcnv2"]  # rating functions [model]
 
 ``[LOW..HIGH]`` are bounds, each of which may be left out; ``[model]`` are the names of :data:`ctrnb.models.MODELS`;
-``[a | b]`` are values. What is allowed holds for each item of a list.
+``[a | b]`` are values. What is allowed holds for each item of a list, which has at least one then.
 """
 
 import ast
@@ -145,6 +145,8 @@ def coerce(value: Any, parameter: Parameter, where: str) -> Any:
         value = as_type_of(default, value)
         if type(value) is not type(default):
             raise ParameterError(f"{where}={value!r}: expected a {parameter.type} like {default!r}.")
+    if value == [] and parameter.allowed:
+        raise ParameterError(f"{where}=[]: give at least one {parameter.type.removeprefix('list of ').removesuffix('s')}.")
     for item in value if isinstance(value, list) else [value]:
         if isinstance(item, float) and not math.isfinite(item):
             raise ParameterError(f"{where}={value!r}: a finite number is needed.")

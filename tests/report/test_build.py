@@ -8,7 +8,7 @@ import pytest
 from ctrnb.errors import ParameterError
 from ctrnb.report import cache
 from ctrnb.report.build import build_folder, execute_all, flatten, list_parameters, state_of
-from ctrnb.report.chapters import Chapter, assign, read_chapter
+from ctrnb.report.chapters import Chapter, assign, read_chapter, read_chapters
 from ctrnb.report.execute import BookError, execute, is_current, page_of, read_record
 from ctrnb.report.parameters import Parameter, coerce, read_parameters
 from ctrnb.report.progress import Lines
@@ -27,7 +27,7 @@ kernelspec:
 :tags: [parameters]
 k = 3  # a comment [1..]
 names = ["a"]
-seeds = [0]
+seeds = [0]  # of training [0..]
 rates = [0.5]
 rate = 0.5  # a share [0..1]
 model = "dcnv2"  # a rating function [model]
@@ -70,6 +70,17 @@ def test_a_parameters_cell_holds_literals_only(code: str) -> None:
         read_parameters(code, Path("page.md"))
 
 
+def test_every_number_of_a_chapter_has_bounds_and_every_model_is_checked() -> None:
+    for page in read_chapters(book_root()):
+        for each in page.parameters.values():
+            unchecked = each.type.endswith(("number", "numbers")) or each.name in ("model", "models")
+            assert each.allowed or not unchecked, f"{page.name}.{each.name}"
+
+
+def test_a_list_without_bounds_may_be_empty(chapter: Chapter) -> None:
+    assert assign([chapter], {"page.names": "[]"}) == {"page": {"names": []}}
+
+
 def test_a_default_outside_its_own_range_is_an_error() -> None:
     with pytest.raises(ParameterError, match="allowed is at least 5"):
         read_parameters("k = 3  # too small [5..]", Path("page.md"))
@@ -106,6 +117,7 @@ def test_the_path_of_a_file_holds_in_any_folder(chapter: Chapter, tmp_path: Path
         ({"page.rate": "1.5"}, "allowed is 0 to 1"),
         ({"page.rate": "1" + 400 * "0"}, "page.rate=1.*: expected a number like 0.5"),
         ({"page.seeds": "[1.5]"}, r"page.seeds=\[1.5\]: expected a list of whole numbers like \[0\]"),
+        ({"page.seeds": []}, r"page.seeds=\[\]: give at least one whole number. Chapter page has"),
         ({"page.seeds": [True]}, "expected a list of whole numbers"),
         ({"page.rates": "[0.5, 'a']"}, "expected a list of numbers"),
         ({"page.model": "dcnv3"}, "allowed is dcnv2, .* Did you mean 'dcnv2'"),
