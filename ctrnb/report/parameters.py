@@ -146,7 +146,9 @@ def coerce(value: Any, parameter: Parameter, where: str) -> Any:
         if type(value) is not type(default):
             raise ParameterError(f"{where}={value!r}: expected a {parameter.type} like {default!r}.")
     if value == [] and parameter.allowed:
-        raise ParameterError(f"{where}=[]: give at least one {parameter.type.removeprefix('list of ').removesuffix('s')}.")
+        raise ParameterError(
+            f"{where}=[]: give at least one {parameter.type.removeprefix('list of ').removesuffix('s')}."
+        )
     for item in value if isinstance(value, list) else [value]:
         if isinstance(item, float) and not math.isfinite(item):
             raise ParameterError(f"{where}={value!r}: a finite number is needed.")

@@ -97,7 +97,10 @@ def test_fields_and_cores_are_told(small) -> None:
         (lambda: curation.cores_table(None, []), r"ks=\[\] is empty: give at least 1"),
         (lambda: ex.run_tiers("synthetic", "dcnv2", k=3, seeds=[0], epochs=1), "models='dcnv2' is no list"),
         (lambda: ex.run_tiers("synthetic", ["dcnv2"], k=3, seeds=0, epochs=1), "seeds=0 is no list"),
-        (lambda: penalty.run("synthetic", "dcnv2", ["much"], k=3, seeds=[0], epochs=1), "penalties=.*a list of numbers"),
+        (
+            lambda: penalty.run("synthetic", "dcnv2", ["much"], k=3, seeds=[0], epochs=1),
+            "penalties=.*a list of numbers",
+        ),
         (lambda: penalty.run("synthetic", "dcnv2", [], k=3, seeds=[0], epochs=1), r"penalties=\[\] is empty"),
         (lambda: penalty.run("synthetic", "dcnv2", [1e-3], k=3, seeds=0, epochs=1), "seeds=0 is no list"),
         (lambda: sensitivity.measured_nodes({}, None, pairs=0), "pairs=0: at least 1"),
