@@ -227,10 +227,10 @@ def test_the_key_sees_the_tables_behind_a_variant_or_a_study(chapter: Chapter, t
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     keys = []
-    for table in ("a", "ab"):
-        (tmp_path / "ratings.csv").write_text(table)
+    for name, text in (("ratings.csv", "a"), ("ratings.csv", "ab"), ("own.toml", files["own.toml"] + "# changed")):
+        (tmp_path / name).write_text(text)
         keys += [cache.key_of(chapter, {"data": value}, tmp_path) for value in (named, f"{tmp_path}/{named}")]
-    assert len(set(keys)) == 4
+    assert len(set(keys)) == 6
 
 
 def test_the_key_is_the_same_wherever_package_and_book_lie(chapter: Chapter, tmp_path: Path, monkeypatch) -> None:
