@@ -89,6 +89,14 @@ def test_bad_requests_end_in_one_line_and_exit_2(tmp_path: Path, arguments: list
     assert len(result.stderr.strip().splitlines()) == 1 and "Traceback" not in result.output
 
 
+def test_a_closed_standard_output_is_said_in_one_line() -> None:
+    command = [sys.executable, "-m", "ctrnb.cli", "curate", "synthetic", "--k", "3"]
+    closed = ["bash", "-c", 'exec "$@" >&-', "-", *command]
+    result = subprocess.run(closed, capture_output=True, text=True, check=False)
+    assert result.returncode == 2 and result.stderr.startswith("ctrnb: standard output is closed.")
+    assert len(result.stderr.splitlines()) == 1
+
+
 def test_the_real_command_starts_and_imports_no_book_packages() -> None:
     code = (
         "import sys, ctrnb.cli, ctrnb.training, ctrnb.data, ctrnb.evaluation, ctrnb.study.command, ctrnb.advise.page; "

@@ -83,6 +83,10 @@ def train(
 
         overrides = parse_settings(set_ or [])
         limit = {} if epochs is None else {"training.epochs": epochs}
+        if limit and "training.epochs" in overrides:
+            raise ConfigError(
+                f"--epochs {epochs} and --set training.epochs={overrides['training.epochs']}: give one of them."
+            )
         settings(model, tier, overrides | limit)  # wrong settings end here, before the data is read
         store = RunStore(runs)
         encoded = encode(curated(dataset, k, drop_middle, split_seed, data_dir))

@@ -37,6 +37,8 @@ def reported() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.showwarning = show  # type: ignore[assignment]
         try:
+            if sys.stdout is None:
+                raise CtrnbError("standard output is closed. Send it to a file, or to /dev/null.")
             yield
             sys.stdout.flush()  # here, where a full disk can still be reported
         except CtrnbError as error:

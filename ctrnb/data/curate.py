@@ -1,6 +1,7 @@
 """Curation: labels, middle ratings, k-core filtering and the random split (Section 4.1)."""
 
 import hashlib
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -31,6 +32,9 @@ class Curation:
     fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)
 
     def __post_init__(self) -> None:
+        for name in ("k", "seed"):
+            if not float(getattr(self, name)).is_integer():
+                raise ConfigError(f"{name}={getattr(self, name)}: it is a whole number.")
         if self.k < 1:
             raise ConfigError(f"k={self.k}: a k-core needs k of at least 1.")
         if self.seed < 0:
@@ -89,7 +93,8 @@ class Curated:
 def curate(ratings: Ratings, curation: Curation) -> Curated:
     """Return the k-core of ``ratings``, labelled and split.
 
-    Middle ratings are removed first where asked, since the filter would otherwise count what is not kept.
+    Middle ratings are removed first where asked, since the filter would otherwise count what is not kept; warn where there
+    are none.
 
     Raises:
         DataError: nothing remains, a part of the split is empty, or a part has one class only.
@@ -99,6 +104,13 @@ def curate(ratings: Ratings, curation: Curation) -> Curated:
     keep = ~middle if curation.drop_middle else np.ones(len(frame), bool)
     if not keep.any():
         raise DataError(f"{ratings.name}: every rating is a middle rating. Curate without dropping them.")
+    if curation.drop_middle and keep.all():
+        named = ", ".join(f"{rating:g}" for rating in ratings.middle) or "none"
+        warnings.warn(
+            f"{ratings.name}: no rating is a middle rating (middle: {named}), so that dropping them changes nothing. Name "
+            "yours by middle = [...] in the dataset's TOML.",
+            stacklevel=2,
+        )
     rows = core_rows(ratings, np.flatnonzero(keep), curation)
     kept_users, user = np.unique(frame["user"].to_numpy()[rows], return_inverse=True)
     kept_items, item = np.unique(frame["item"].to_numpy()[rows], return_inverse=True)

@@ -32,6 +32,7 @@ class Release:
     files: tuple[str, ...]
     url: str
     md5: str  # as GroupLens publishes it beside the archive
+    ratings: int  # how many the first of the files holds
 
 
 ML_1M = Release(
@@ -39,12 +40,14 @@ ML_1M = Release(
     ("ratings.dat", "users.dat", "movies.dat"),
     "https://files.grouplens.org/datasets/movielens/ml-1m.zip",
     "c4d9eecfca2ab87c1945afe126590906",
+    1_000_209,
 )
 ML_100K = Release(
     "ml-100k",
     ("u.data", "u.user", "u.item", "u.genre"),
     "https://files.grouplens.org/datasets/movielens/ml-100k.zip",
     "0e33842e24a9c977be4e0107933c0723",
+    100_000,
 )
 
 
@@ -55,7 +58,7 @@ def load_ml_1m(data_dir: Path | None = None) -> Ratings:
         DataError: the files are absent and cannot be downloaded, or a line is malformed.
     """
     place = find_release(ML_1M, data_dir)
-    ratings = read_ratings(place, "ratings.dat", "::")
+    ratings = read_ratings(ML_1M, place, "::")
     users = read_table(place, "users.dat", "::", ("user", "gender", "age", "occupation", "zip"))
     movies = read_table(place, "movies.dat", "::", ("item", "title", "genres"))
     users["zip_prefix"] = users["zip"].str[:3]
@@ -71,7 +74,7 @@ def load_ml_100k(data_dir: Path | None = None) -> Ratings:
         DataError: the files are absent and cannot be downloaded, or a line is malformed.
     """
     place = find_release(ML_100K, data_dir)
-    ratings = read_ratings(place, "u.data", "\t")
+    ratings = read_ratings(ML_100K, place, "\t")
     users = read_table(place, "u.user", "|", ("user", "age", "gender", "occupation", "zip"))
     genres = read_table(place, "u.genre", "|", ("name", "number"))["name"].tolist()
     if len(set(genres)) < len(genres):
@@ -136,14 +139,16 @@ def find_release(release: Release, data_dir: Path | None) -> Path:
         ) from None
 
 
-def read_ratings(place: Path, file: str, separator: str) -> pd.DataFrame:
-    """Return columns user, item, rating, timestamp as integers.
+def read_ratings(release: Release, place: Path, separator: str) -> pd.DataFrame:
+    """Return columns user, item, rating, timestamp as integers; warn where there are more or fewer than in the release.
 
     Raises:
         DataError: a line that is not four whole numbers with a rating of 1 to 5: file, line and value are named.
     """
+    file = release.files[0]
     with open_raw(place, file) as stream:
         content = stream.read()
+    where = f"{place / file}" if place.is_dir() else f"{place}: {file}"
     text = io.BytesIO(content.removeprefix(b"\xef\xbb\xbf").replace(separator.encode(), b"\x1f"))
     try:
         with warnings.catch_warnings(action="error"):  # such as of fields too many, which pandas would leave out
@@ -151,11 +156,18 @@ def read_ratings(place: Path, file: str, separator: str) -> pd.DataFrame:
                 text, sep="\x1f", header=None, names=list(COLUMNS), dtype=np.int64, index_col=False,
                 quoting=csv.QUOTE_NONE,
             )  # fmt: skip
-        if len(frame) and frame["rating"].between(1, 5).all():
-            return frame
+        good = b"\x1f" not in content and len(frame) > 0 and frame["rating"].between(1, 5).all()
     except (ValueError, OverflowError, Warning):
-        pass
-    raise DataError(first_bad_rating(content, f"{place / file}" if place.is_dir() else f"{place}: {file}", separator))
+        good = False
+    if not good:
+        raise DataError(first_bad_rating(content, where, separator))
+    if len(frame) != release.ratings:
+        warnings.warn(
+            f"{where} holds {len(frame):,} ratings where {release.name} has {release.ratings:,}: it was cut short or is "
+            "another file. Fetch it again.",
+            stacklevel=2,
+        )
+    return frame
 
 
 def first_bad_rating(content: bytes, where: str, separator: str) -> str:

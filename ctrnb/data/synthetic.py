@@ -27,6 +27,7 @@ from ctrnb.errors import ConfigError
 
 RATING_SHARES = (0.06, 0.12, 0.25, 0.33, 0.24)  # of the ratings 1 to 5
 USER_FIELDS = (Field("segment", "categorical"), Field("region", "categorical"))
+ROUNDS = 100  # of drawing pairs; the default takes one, a density of 0.5 about twenty
 ITEM_FIELDS = (Field("category", "categorical"), Field("topics", "tags"), Field("age", "numeric"))
 
 
@@ -59,8 +60,10 @@ class SyntheticConfig:
             raise ConfigError(f"synthetic density={self.density}: it must be above 0 and at most 0.5.")
         if not 0 <= self.signal <= 1:
             raise ConfigError(f"synthetic signal={self.signal}: it is a share from 0 to 1.")
-        if self.tail < 0 or self.seed < 0:
-            raise ConfigError(f"synthetic tail={self.tail}, seed={self.seed}: neither may be negative.")
+        if not 0 <= self.tail <= 4:
+            raise ConfigError(f"synthetic tail={self.tail}: it must be from 0 to 4.")
+        if self.seed < 0:
+            raise ConfigError(f"synthetic seed={self.seed}: a seed is 0 or more.")
         if round(self.density * self.users * self.items) < 1:
             raise ConfigError(f"synthetic density={self.density}: {self.users} x {self.items} leaves no interaction.")
 
@@ -102,21 +105,30 @@ def generate(config: SyntheticConfig) -> Ratings:
 
 
 def distinct_pairs(config: SyntheticConfig, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return exactly round(density * users * items) distinct (user, item) pairs, sorted, drawn by propensity."""
+    """Return exactly round(density * users * items) distinct (user, item) pairs, sorted, drawn by propensity.
+
+    Raises:
+        ConfigError: the tail is so long that the same few pairs are drawn again and again.
+    """
     wanted = round(config.density * config.users * config.items)
     cumulative = [
         np.cumsum(rng.lognormal(0.0, config.tail, n) if config.tail else np.ones(n))
         for n in (config.users, config.items)
     ]
     pairs = np.empty(0, np.int64)
-    while len(pairs) < wanted:
+    for _ in range(ROUNDS):
+        if len(pairs) == wanted:
+            return pairs // config.items, pairs % config.items
         draws = int(1.2 * (wanted - len(pairs))) + 64
         user, item = (np.searchsorted(c, rng.random(draws) * c[-1], side="right") for c in cumulative)
         fresh = np.setdiff1d(user * np.int64(config.items) + item, pairs)
         if len(pairs) + len(fresh) > wanted:
             fresh = rng.choice(fresh, wanted - len(pairs), replace=False)
         pairs = np.union1d(pairs, fresh)
-    return pairs // config.items, pairs % config.items
+    raise ConfigError(
+        f"synthetic density={config.density}, tail={config.tail}: with so long a tail, so many distinct pairs are not drawn. "
+        "Use a smaller tail or density."
+    )
 
 
 def largest(factors: np.ndarray, values: int, rng: np.random.Generator) -> np.ndarray:

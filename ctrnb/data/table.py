@@ -12,7 +12,7 @@
     item = "item_id"
     rating = "stars"
     timestamp = "time"          # optional, whole seconds: decides which of two ratings of a pair is newer
-    separator = ","             # optional
+    separator = ","             # optional; default: a tab for .tsv, else a comma
 
     [items]                     # optional, and [users] likewise
     path = "items.csv"
@@ -26,9 +26,13 @@ Fields must be known before the click: a column computed from the ratings themse
 stars, would leak the labels.
 """
 
+import csv
+import io
+from collections import deque
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -50,7 +54,7 @@ class RatingsFile:
     item: str
     rating: str
     timestamp: str | None = None
-    separator: str = ","
+    separator: str | None = None
 
     def __post_init__(self) -> None:
         check_distinct("[ratings]", [self.user, self.item, self.rating, self.timestamp])
@@ -67,7 +71,7 @@ class SideFile:
     tags: tuple[str, ...] = ()
     numeric: tuple[str, ...] = ()
     tag_separator: str = "|"
-    separator: str = ","
+    separator: str | None = None
 
     def __post_init__(self) -> None:
         where = f"the table of {self.path}"
@@ -106,10 +110,20 @@ def check_distinct(where: str, columns: list[str | None]) -> None:
         raise ConfigError(f"{where} names the column {twice[0]!r} twice. Name another column for each purpose.")
 
 
-def check_separator(where: str, separator: str) -> None:
+def check_separator(where: str, separator: str | None) -> None:
     """Raise ConfigError unless a CSV may have this separator."""
-    if len(separator.encode()) != 1 or separator in '"\r\n':
+    if separator is not None and (len(separator.encode()) != 1 or separator in '"\r\n'):
         raise ConfigError(f"{where}: separator={separator!r} must be one plain character, such as ',' or ';'.")
+
+
+class Place(NamedTuple):
+    """A file of ratings or fields, and how its cells are separated; as text, its path."""
+
+    path: Path
+    separator: str
+
+    def __str__(self) -> str:
+        return str(self.path)
 
 
 def load_table(toml: Path, data_dir: Path | None = None) -> Ratings:
@@ -129,17 +143,24 @@ def load_table(toml: Path, data_dir: Path | None = None) -> Ratings:
     description = build(Description, {"name": toml.stem, **document}, where=str(toml))
     ratings = build(RatingsFile, sections.pop("ratings"), where=f"[ratings] of {toml}")
     sides = {name: build(SideFile, section, where=f"[{name}] of {toml}") for name, section in sections.items()}
-    path = find_file(ratings.path, toml, data_dir)
+    path = find_file(ratings.path, ratings.separator, toml, data_dir)
     names = [ratings.user, ratings.item, ratings.rating, *([ratings.timestamp] if ratings.timestamp else [])]
-    frame = read_columns(path, names, ratings.separator)
+    frame = read_columns(path, names)
     for column in (ratings.user, ratings.item):
         raise_if_missing(frame[column], path, column, "an id")
-    tables = {name: read_side(side, find_file(side.path, toml, data_dir)) for name, side in sides.items()}
+    values = numbers(frame[ratings.rating], path, ratings.rating)
+    raise_if(
+        moved_by_rounding(values, description), frame[ratings.rating], path, ratings.rating,
+        "differs from positive or middle by less than 32 bits can tell. Round it, or take a number off all three",
+    )  # fmt: skip
+    tables = {
+        name: read_side(side, find_file(side.path, side.separator, toml, data_dir)) for name, side in sides.items()
+    }
     return from_columns(
         description.name,
         frame[ratings.user],
         frame[ratings.item],
-        numbers(frame[ratings.rating], path, ratings.rating),
+        values,
         times(frame[ratings.timestamp], path, ratings.timestamp) if ratings.timestamp else None,
         tables.get("users"),
         tables.get("items"),
@@ -150,8 +171,8 @@ def load_table(toml: Path, data_dir: Path | None = None) -> Ratings:
     )
 
 
-def find_file(name: str, toml: Path, data_dir: Path | None) -> Path:
-    """Return the path of a file beside the TOML, or in the data folder or its folder of the TOML's name.
+def find_file(name: str, separator: str | None, toml: Path, data_dir: Path | None) -> Place:
+    """Return a file beside the TOML, or in the data folder or its folder of the TOML's name.
 
     Raises:
         DataError: it is in none of them; all are named.
@@ -163,7 +184,7 @@ def find_file(name: str, toml: Path, data_dir: Path | None) -> Path:
     for place in places:
         try:
             if place.is_file():
-                return place
+                return Place(place, separator or ("\t" if ".tsv" in place.suffixes else ","))
         except OSError:  # no name that a file can have
             continue
     raise DataError(
@@ -171,7 +192,7 @@ def find_file(name: str, toml: Path, data_dir: Path | None) -> Path:
     )
 
 
-def read_columns(path: Path, names: list[str], separator: str, lists: tuple[str, ...] = ()) -> pd.DataFrame:
+def read_columns(place: Place, names: list[str], lists: tuple[str, ...] = ()) -> pd.DataFrame:
     """Return the named columns of a CSV or Parquet file; CSV cells as text, empty ones as NA.
 
     Args:
@@ -182,11 +203,11 @@ def read_columns(path: Path, names: list[str], separator: str, lists: tuple[str,
     """
     from pyarrow import ArrowException
 
-    names = list(dict.fromkeys(names))
+    names, path = list(dict.fromkeys(names)), place.path
     try:
         if path.suffix == ".parquet":
             return read_parquet(path, names, lists)
-        return read_csv(path, names, "\t" if ".tsv" in path.suffixes else separator)
+        return read_csv(path, names, place.separator)
     except pd.errors.EmptyDataError:
         raise DataError(f"{path} is empty. Its first line must name the columns.") from None
     except UnicodeDecodeError as error:
@@ -204,21 +225,33 @@ def read_parquet(path: Path, names: list[str], lists: tuple[str, ...]) -> pd.Dat
 
     schema = pyarrow.parquet.read_schema(path)
     check_columns(schema.names, names, path)
+    of_numbers: list[str] = []
     for name in names:
         kind = schema.field(name).type
-        if types.is_nested(kind) and not (name in lists and (types.is_list(kind) or types.is_large_list(kind))):
+        is_list = name in lists and (types.is_list(kind) or types.is_large_list(kind))
+        if types.is_nested(kind.value_type if is_list else kind):
             raise DataError(f"{path}, column {name}: {kind} where one value a row is needed.")
-    return pd.read_parquet(path, columns=names)
+        of_numbers += [name] if is_list and types.is_integer(kind.value_type) else []
+    frame = pd.read_parquet(path, columns=names)
+    if len(frame.columns) < len(names):  # pandas has made others the index that the file was written with
+        frame = frame.reset_index()
+    for name in of_numbers:  # as text, since pandas makes fractions of them where one of them is missing
+        text = pyarrow.list_(pyarrow.string())
+        frame[name] = pyarrow.parquet.read_table(path, columns=[name])[name].cast(text).to_pandas().to_numpy()
+    return frame
 
 
 def read_csv(path: Path, names: list[str], separator: str) -> pd.DataFrame:
     """Return the named columns of a CSV file as text.
 
     By pyarrow, which refuses a row with another number of fields than the first: pandas leaves out those that are too
-    many, or takes the first for the row's label and moves every column.
+    many, or takes the first for the row's label and moves every column. Empty lines at the end are left out.
     """
-    from pyarrow import csv
+    from pyarrow import csv as arrow
 
+    with open_file(path) as stream:
+        if stream.read(4) == b"PK\x03\x04":
+            raise DataError(f"{path} is a zip archive. Unpack it, and name the table that it holds.")
     with open_file(path) as stream:
         header = pd.read_csv(
             stream, header=None, nrows=1, sep=separator, encoding="utf-8-sig", dtype=str, keep_default_na=False,
@@ -226,18 +259,20 @@ def read_csv(path: Path, names: list[str], separator: str) -> pd.DataFrame:
         )  # fmt: skip
     check_columns(header.iloc[0].tolist(), names, path)
     with open_file(path) as stream:
-        table = csv.read_csv(
+        table = arrow.read_csv(
             stream,
-            csv.ReadOptions(use_threads=False),  # with threads a message does not name its row
-            csv.ParseOptions(delimiter=separator, newlines_in_values=True, ignore_empty_lines=False),
-            csv.ConvertOptions(
+            arrow.ReadOptions(use_threads=False),  # with threads a message does not name its row
+            arrow.ParseOptions(delimiter=separator, newlines_in_values=True, ignore_empty_lines=False),
+            arrow.ConvertOptions(
                 include_columns=names,
                 column_types=dict.fromkeys(names, "string"),
                 null_values=[""],
                 strings_can_be_null=True,
             ),
         )
-    return table.to_pandas()
+    frame = table.to_pandas()
+    filled = np.flatnonzero(frame.notna().any(axis=1))
+    return frame.iloc[: filled[-1] + 1 if len(filled) else 0]
 
 
 def check_columns(present: list[str], names: list[str], path: Path) -> None:
@@ -252,19 +287,31 @@ def check_columns(present: list[str], names: list[str], path: Path) -> None:
             )
 
 
-def line_of(frame_row: int, path: Path) -> str:
-    """Return a row's place as a person counts it: lines of a CSV from 1, its header included."""
-    return f"row {frame_row + 1}" if path.suffix == ".parquet" else f"line {frame_row + 2}"
+def line_of(row: int, place: Place) -> str:
+    """Return where a row of a table begins as a person counts it: lines of a CSV from 1, its header included.
+
+    The CSV is read again up to there, since cells may hold line breaks.
+    """
+    if place.path.suffix == ".parquet":
+        return f"row {row + 1}"
+    with open_file(place.path) as stream:
+        text = io.TextIOWrapper(stream, "utf-8-sig", errors="replace", newline="")  # type: ignore[arg-type]
+        rows = csv.reader(text, delimiter=place.separator)
+        try:
+            deque(islice(rows, row + 1), maxlen=0)
+        except csv.Error:  # a cell larger than Python's reader takes
+            return f"row {row + 1}"
+        return f"line {rows.line_num + 1}"
 
 
-def raise_if_missing(column: pd.Series, path: Path, name: str, what: str) -> None:
+def raise_if_missing(column: pd.Series, path: Place, name: str, what: str) -> None:
     """Raise DataError at the first missing value."""
     missing = np.flatnonzero(column.isna())
     if len(missing):
         raise DataError(f"{path}, {line_of(missing[0], path)}, column {name}: {what} is missing.")
 
 
-def numbers(column: pd.Series, path: Path, name: str) -> np.ndarray:
+def numbers(column: pd.Series, path: Place, name: str) -> np.ndarray:
     """Return a column as float64.
 
     Raises:
@@ -276,7 +323,19 @@ def numbers(column: pd.Series, path: Path, name: str) -> np.ndarray:
     return values
 
 
-def times(column: pd.Series, path: Path, name: str) -> np.ndarray:
+def moved_by_rounding(rating: np.ndarray, description: Description) -> np.ndarray:
+    """Return which ratings (N,), rounded to 32 bits, would reach ``positive`` or become a middle rating, which they do not."""
+
+    def onto(mark: float) -> np.ndarray:
+        rounded = np.float32(mark)
+        same = [mark, float(rounded)] if float(str(rounded)) == mark else [mark]  # 0.7, as a table of 32 bits has it
+        return (rating.astype(np.float32) == rounded) & ~np.isin(rating, same)
+
+    moved = onto(description.positive) & (rating < description.positive)
+    return np.logical_or.reduce([moved, *map(onto, description.middle)])
+
+
+def times(column: pd.Series, path: Place, name: str) -> np.ndarray:
     """Return a column of times as whole seconds, int64.
 
     Raises:
@@ -284,31 +343,35 @@ def times(column: pd.Series, path: Path, name: str) -> np.ndarray:
     """
     if pd.api.types.is_datetime64_any_dtype(column):
         raise_if_missing(column, path, name, "a time")
-        return column.dt.as_unit("s").astype(np.int64).to_numpy()
+        seconds = column.dt.as_unit("s")
+        raise_if((seconds != column).to_numpy(), column, path, name, "is not a time in whole seconds")
+        return seconds.astype(np.int64).to_numpy()
     values = numbers(column, path, name)
     bad = (np.abs(values) >= 2**53) | (values != np.floor(values))
     raise_if(bad, column, path, name, "is not a time in whole seconds")
     return values.astype(np.int64)
 
 
-def raise_if(bad: np.ndarray, column: pd.Series, path: Path, name: str, why: str) -> None:
+def raise_if(bad: np.ndarray, column: pd.Series, path: Place, name: str, why: str) -> None:
     """Raise DataError at the first bad value."""
     rows = np.flatnonzero(bad)
     if len(rows):
         raise DataError(f"{path}, {line_of(rows[0], path)}, column {name}: {column.iloc[rows[0]]!r} {why}.")
 
 
-def read_side(side: SideFile, path: Path) -> pd.DataFrame:
+def read_side(side: SideFile, path: Place) -> pd.DataFrame:
     """Return the fields of users or items, indexed by id as text."""
-    frame = read_columns(path, [side.id, *(field.name for field in side.fields)], side.separator, side.tags)
+    frame = read_columns(path, [side.id, *(field.name for field in side.fields)], side.tags)
     raise_if_missing(frame[side.id], path, side.id, "an id")
     table = pd.DataFrame(index=pd.Index(frame[side.id].astype(str)))
     for field in side.fields:
         column = frame[field.name]
         if field.kind == "categorical":
-            table[field.name] = column.astype("string").astype(object).to_numpy()
+            table[field.name] = as_text(column, path, field.name).astype(object).to_numpy()
         elif field.kind == "tags":
-            table[field.name] = [split_tags(text, side.tag_separator) for text in column]
+            lists = any(isinstance(cell, np.ndarray) for cell in column)
+            cells = column if lists else as_text(column, path, field.name)
+            table[field.name] = [split_tags(cell, side.tag_separator) for cell in cells]
         else:
             known = column.notna().to_numpy()
             values = np.full(len(column), np.nan)
@@ -319,10 +382,22 @@ def read_side(side: SideFile, path: Path) -> pd.DataFrame:
     return unique_rows(table, f"{path}, column {side.id}")
 
 
-def split_tags(text: Any, separator: str) -> tuple[str, ...]:
-    """Return the tags of one cell: a separated text, or a list as Parquet may hold."""
-    if isinstance(text, (list, tuple, np.ndarray)):
-        return tuple(map(str, text))
-    if not isinstance(text, str):
-        return ()
-    return tuple(tag for part in text.split(separator) if (tag := part.strip()))
+def as_text(column: pd.Series, path: Place, name: str) -> pd.Series:
+    """Return a column as text, NA where it has no value.
+
+    Raises:
+        DataError: a value of a Parquet file is bytes that are no text.
+    """
+    try:
+        return column.astype("string")
+    except UnicodeDecodeError:
+        raise DataError(f"{path}, column {name}: bytes that are not UTF-8. Save the column as text.") from None
+
+
+def split_tags(cell: Any, separator: str) -> tuple[str, ...]:
+    """Return the tags of one cell, stripped and without empty ones: a separated text, or a list as Parquet may hold."""
+    if isinstance(cell, str):
+        parts = cell.split(separator)
+    else:
+        parts = [str(part) for part in cell if not pd.isna(part)] if isinstance(cell, np.ndarray) else []
+    return tuple(tag for part in parts if (tag := part.strip()))

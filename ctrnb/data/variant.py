@@ -24,16 +24,20 @@ def split_variant(dataset: str) -> tuple[str, dict[str, str]]:
     Raises:
         ConfigError: a setting is given twice or is not NAME=VALUE.
     """
-    found = re.fullmatch(r"(?P<name>.+?):(?P<settings>\w+=.*)", dataset)
-    if found is None:
-        return dataset, {}
+    base, _, rest = parts(dataset)
     settings: dict[str, str] = {}
-    for text in found["settings"].split(","):
+    for text in rest.split(",") if rest else ():
         name, equals, value = text.partition("=")
         if not equals or not value or name in settings:
             raise ConfigError(f"dataset {dataset!r}: {text!r} must be NAME=VALUE, each name once, such as thin=0.1.")
         settings[name] = value
-    return found["name"], settings
+    return base, settings
+
+
+def parts(dataset: str) -> tuple[str, str, str]:
+    """Return ``("shop.toml", ":", "thin=0.5")`` for ``"shop.toml:thin=0.5"``, and two empty texts behind a plain name."""
+    found = re.fullmatch(r"(.+?)(:)(\w+=.*)", dataset)
+    return (found[1], found[2], found[3]) if found else (dataset, "", "")
 
 
 def varied(name: str, settings: Mapping[str, str], source: Callable[[], Ratings]) -> Ratings:

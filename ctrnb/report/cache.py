@@ -14,8 +14,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from ctrnb.data.variant import parts
 from ctrnb.report.chapters import Chapter
 from ctrnb.report.parameters import Parameter
+from ctrnb.settings import read_toml
 
 PACKAGE = Path(__file__).resolve().parents[1]
 COMPUTES = ("torch", "numpy", "pandas", "scipy", "sympy", "z3-solver", "torch-geometric", "matplotlib", "seaborn")
@@ -36,7 +38,7 @@ def key_of(chapter: Chapter, values: Mapping[str, Any], root: Path) -> str:
     }
     given = given_values(chapter.parameters, values)
     raw = listing(os.environ.get("CTRNB_DATA", "")) if RAW in files else []
-    facts = [chapter.code, given, sorted(named_files(given)), raw, versions()]
+    facts = [chapter.code, given, sorted(named_files(given, root)), raw, versions()]
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
     for name in sorted(files):  # by name within package or book: an installed copy lies elsewhere, in another order
         digest.update(name.encode() + files[name].read_bytes())
@@ -99,24 +101,26 @@ def file_of(name: str) -> Path | None:
     return next((path for path in places if path.is_file()), None)
 
 
-def named_files(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield path and state of every file that a parameter names, and of the files that a named TOML names."""
-    for value in texts(values):
-        path = Path(value)
-        if value and path.is_file():
-            yield value, hashlib.sha256(path.read_bytes()).hexdigest()
-            if path.suffix == ".toml":
-                yield from tables_of(path)
+def named_files(values: Any, folder: Path, seen: set[Path] | None = None) -> Iterator[tuple[str, str]]:
+    """Yield name and state of every file that values name, as a variant or not, and of those that a TOML among them names.
 
+    So of a study's datasets and of their tables. TOMLs are known by their text, others, which may be large, by size and time.
 
-def tables_of(toml: Path) -> Iterator[tuple[str, str]]:
-    """Yield path and state of the files that a TOML names beside itself; large ones are known by size and time."""
-    from ctrnb.settings import read_toml
-
-    for name in texts(read_toml(toml)):
-        path = toml.parent / name
-        if name and path.is_file():
-            yield from listing(str(path))
+    Args:
+        folder: that the names are relative to.
+        seen: TOMLs that were read, since one may name itself.
+    """
+    seen = set() if seen is None else seen
+    for text in texts(values):
+        path = folder / parts(text)[0]
+        if not os.path.isfile(path):  # unlike Path.is_file, it takes any text
+            continue
+        if path.suffix != ".toml":
+            yield text, state(path)
+        elif path not in seen:
+            seen.add(path)
+            yield text, hashlib.sha256(path.read_bytes()).hexdigest()
+            yield from named_files(read_toml(path), path.parent, seen)
 
 
 def texts(value: Any) -> Iterator[str]:
@@ -131,8 +135,13 @@ def texts(value: Any) -> Iterator[str]:
 
 
 def listing(folder: str) -> list[tuple[str, str]]:
-    """Return path, size and time of change of a file, or of all files in a folder; nothing for an empty name."""
+    """Return path and state of a file, or of all files in a folder; nothing for an empty name."""
     if not folder:
         return []
     paths = sorted(path for path in [Path(folder), *Path(folder).rglob("*")] if path.is_file())
-    return [(str(path), f"{path.stat().st_size} {path.stat().st_mtime_ns}") for path in paths]
+    return [(str(path), state(path)) for path in paths]
+
+
+def state(path: Path) -> str:
+    """Return size and time of change of a file."""
+    return f"{path.stat().st_size} {path.stat().st_mtime_ns}"

@@ -1,10 +1,12 @@
 """Chapters as files: which there are, their parameters, and values given for them."""
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ctrnb.data.variant import parts
 from ctrnb.errors import ParameterError, nearest
 from ctrnb.report.parameters import Parameter, check, read_parameters
 
@@ -84,6 +86,8 @@ def assign(chapters: list[Chapter], given: Mapping[str, Any]) -> dict[str, dict[
 
 
 def absolute(value: Any) -> Any:
-    """Return the path of an existing file as an absolute one, and anything else as it is."""
-    is_file = isinstance(value, str) and value and Path(value).is_file()
-    return str(Path(value).resolve()) if is_file else value
+    """Return the path of an existing file, or a variant of it, as an absolute one, and anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    name, colon, settings = parts(value)
+    return f"{Path(name).resolve()}{colon}{settings}" if os.path.isfile(name) else value

@@ -14,6 +14,7 @@ import pandas as pd
 from ctrnb import paper
 from ctrnb.data import BipartiteGraph, Curation, Encoded, Ratings, curate, load
 from ctrnb.report.beside import PAPER_NAMES, SAMPLES
+from ctrnb.report.parameters import as_list
 from ctrnb.study.ledger import write_table
 from ctrnb.study.results import book_root, results_folder
 
@@ -160,10 +161,14 @@ def readable(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def cores_table(ratings: Ratings, ks: Sequence[int], *, drop_middle: Sequence[bool] = (False,)) -> pd.DataFrame:
-    """Return one row of statistics (Tables 1 and 7) for each k and middle-rating setting."""
+    """Return one row of statistics (Tables 1 and 7) for each k and middle-rating setting.
+
+    Raises:
+        ParameterError: ``ks`` is no list, or empty.  ConfigError: one is no whole number of at least 1.
+    """
     rows = []
     for dropped in drop_middle:
-        for k in ks:
+        for k in as_list(ks, "ks"):
             curated = curate(ratings, Curation(k=k, drop_middle=dropped))
             rows.append({"k": k, "middle ratings": "removed" if dropped else "kept"} | curated.statistics())
     return pd.DataFrame(rows)

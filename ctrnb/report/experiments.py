@@ -54,10 +54,10 @@ def run_tiers(
     """Train every model in every tier with every seed; return the ledger and its changes (:func:`run`).
 
     Raises:
-        ParameterError: ``models`` is a text.  ConfigError: a name or number that cannot be.  RunError: a training failed.
+        ParameterError: ``models`` or ``seeds`` is no list.  ConfigError: a name or number that cannot be.  RunError: a training failed.
     """
-    names = tuple(as_list(models, "models"))
-    cell = Cell((dataset,), (k,), names, tuple(tiers), tuple(seeds), (drop_middle,))
+    names, repeats = tuple(as_list(models, "models")), tuple(as_list(seeds, "seeds"))
+    cell = Cell((dataset,), (k,), names, tuple(tiers), repeats, (drop_middle,))
     return run(Study("chapter", (cell,), fixed={"training": {"epochs": epochs}}), runs)
 
 

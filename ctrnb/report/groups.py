@@ -130,9 +130,9 @@ def measured_parts(names: Iterable[str], folder: Path | None = None) -> Iterator
     """Yield title, provenance, and effects, spreads and targets of each dataset and core of the studies that have them.
 
     Raises:
-        ParameterError: ``names`` is a text.
+        ParameterError: ``names`` is no list.
     """
-    for name in as_list(names, "results"):
+    for name in as_list(names, "results", least=0):
         kept = measured_breakdowns(name, folder)
         if kept is not None:
             yield from by_place(name, kept, folder)

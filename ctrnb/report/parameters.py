@@ -7,7 +7,7 @@ The cell assigns literals, one a line. The comment behind one says what it means
     models = ["dcnv2"]  # rating functions [model]
 
 ``[LOW..HIGH]`` are bounds, each of which may be left out; ``[model]`` are the names of :data:`ctrnb.models.MODELS`;
-``[a | b]`` are values. What is allowed holds for each item of a list.
+``[a | b]`` are values. What is allowed holds for each item of a list, which has at least one then.
 """
 
 import ast
@@ -137,14 +137,18 @@ def coerce(value: Any, parameter: Parameter, where: str) -> Any:
             value = ast.literal_eval(value)
         except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
             raise ParameterError(f"{where}={value!r}: expected a {parameter.type} like {default!r}.") from None
-    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
     if isinstance(default, (list, tuple)) and isinstance(value, (list, tuple)):
-        value = list(value)
-        if default and any(type(item) is not type(default[0]) for item in value if not numbers(item, default[0])):
-            raise ParameterError(f"{where}={value!r}: expected a list like {default!r}.")
-    elif type(value) is not type(default):
-        raise ParameterError(f"{where}={value!r}: expected a {parameter.type} like {default!r}.")
+        value = [as_type_of(default[0], item) for item in value] if default else list(value)
+        if default and any(type(item) is not type(default[0]) for item in value):
+            raise ParameterError(f"{where}={value!r}: expected a {parameter.type} like {default!r}.")
+    else:
+        value = as_type_of(default, value)
+        if type(value) is not type(default):
+            raise ParameterError(f"{where}={value!r}: expected a {parameter.type} like {default!r}.")
+    if value == [] and parameter.allowed:
+        raise ParameterError(
+            f"{where}=[]: give at least one {parameter.type.removeprefix('list of ').removesuffix('s')}."
+        )
     for item in value if isinstance(value, list) else [value]:
         if isinstance(item, float) and not math.isfinite(item):
             raise ParameterError(f"{where}={value!r}: a finite number is needed.")
@@ -154,17 +158,34 @@ def coerce(value: Any, parameter: Parameter, where: str) -> Any:
     return value
 
 
-def numbers(value: Any, default: Any) -> bool:
-    """Return whether both are plain numbers."""
-    return all(isinstance(each, (int, float)) and not isinstance(each, bool) for each in (value, default))
+def as_type_of(default: Any, value: Any) -> Any:
+    """Return a whole number as a fraction where the default is one, and anything else as it is."""
+    whole = isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool)
+    return float(value) if whole and abs(value) < 2**63 else value
 
 
-def as_list(values: Any, name: str) -> list:
+def as_list(values: Any, name: str, least: int = 1) -> list:
     """Return a chapter's parameter that is a list, as a list.
 
     Raises:
-        ParameterError: it is a text, which papermill's -p makes of anything.
+        ParameterError: it is something else, as papermill's -p makes of anything, or has fewer entries than ``least``.
     """
-    if isinstance(values, str):
-        raise ParameterError(f"{name}={values!r} is a text: give a list; for papermill, -y '{name}: [{values}]'.")
+    if not isinstance(values, (list, tuple)):
+        raise ParameterError(f"{name}={values!r} is no list: give a list; for papermill, -y '{name}: [{values}]'.")
+    if len(values) < least:
+        raise ParameterError(f"{name}={values!r} is empty: give at least {least}.")
     return list(values)
+
+
+def as_numbers(values: Any, name: str) -> list[float]:
+    """Return a chapter's parameter that is a list of numbers; YAML, and so papermill's -y, reads 1e-5 as a text.
+
+    Raises:
+        ParameterError: it is empty or something else.
+    """
+    try:
+        return [float(each) for each in as_list(values, name)]
+    except (TypeError, ValueError, OverflowError) as error:
+        if isinstance(error, ParameterError):
+            raise
+        raise ParameterError(f"{name}={values!r}: give a list of numbers, such as [0.001, 0.01].") from None

@@ -14,6 +14,7 @@ import pandas as pd
 from ctrnb.report import tuning
 from ctrnb.report.experiments import runs_folder
 from ctrnb.report.join import put, replaced
+from ctrnb.report.parameters import as_list, as_numbers
 from ctrnb.report.provenance import provenance
 from ctrnb.report.words import counted, with_interval
 from ctrnb.study.inprocess import InProcessEngine
@@ -43,9 +44,13 @@ class Kept(NamedTuple):
 def run(
     dataset: str, model: str, penalties: Sequence[float], *, k: int, seeds: Sequence[int], epochs: int | None
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Return :func:`ctrnb.study.penalties.sweep_penalties` in this process; what has finished before is not repeated."""
+    """Return :func:`ctrnb.study.penalties.sweep_penalties` in this process; what has finished before is not repeated.
+
+    Raises:
+        ParameterError: ``penalties`` is no list of numbers, or ``seeds`` no list.
+    """
     return sweep_penalties(
-        dataset, model, penalties, k=k, seeds=seeds, epochs=epochs, engine=InProcessEngine(),
+        dataset, model, as_numbers(penalties, "penalties"), k=k, seeds=as_list(seeds, "seeds"), epochs=epochs, engine=InProcessEngine(),
         store=RunStore(runs_folder()),
     )  # fmt: skip
 

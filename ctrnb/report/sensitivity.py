@@ -10,6 +10,7 @@ from scipy import stats
 
 from ctrnb.analysis.sensitivity import PARTS, elasticities, node_sensitivities, sample_pairs
 from ctrnb.data import Encoded
+from ctrnb.errors import ParameterError
 from ctrnb.models import DISPLAY
 from ctrnb.report.parameters import as_list
 from ctrnb.report.provenance import provenance, titled
@@ -31,7 +32,13 @@ BINS = 8  # of nodes by degree, in the figure
 
 
 def measured_nodes(runs: Mapping[str, Runs], encoded: Encoded, *, pairs: int, seed: int = 0) -> pd.DataFrame:
-    """Return :func:`node_sensitivities` of every run on one sample of test pairs: columns model, tier, run beside."""
+    """Return :func:`node_sensitivities` of every run on one sample of test pairs: columns model, tier, run beside.
+
+    Raises:
+        ParameterError: ``pairs`` is below one.
+    """
+    if pairs < 1:
+        raise ParameterError(f"pairs={pairs}: at least 1 is needed, and hundreds for a slope.")
     rows = sample_pairs(encoded, pairs, seed=seed)
     tables = [
         node_sensitivities(encoded, run, rows).assign(model=model, tier=tier, run=number)
@@ -63,9 +70,9 @@ def measured_parts(names: Iterable[str], folder: Path | None = None) -> Iterator
     """Yield title, provenance and elasticities of each dataset and core of the studies that have them.
 
     Raises:
-        ParameterError: ``names`` is a text.
+        ParameterError: ``names`` is no list.
     """
-    for name in as_list(names, "results"):
+    for name in as_list(names, "results", least=0):
         path = results_folder(folder) / "sensitivity" / f"{name}.csv"
         table = pd.read_csv(path) if path.is_file() else pd.DataFrame(columns=CELL)
         for place, rows in table.groupby(CELL[:-1], sort=False):

@@ -1,5 +1,6 @@
 """The graphs on which statements are checked beyond small ones: real training graphs where their data is present."""
 
+import warnings
 from functools import cache
 from pathlib import Path
 
@@ -13,7 +14,7 @@ def checked_graphs() -> dict[str, BipartiteGraph]:
     """Return training graphs by name: ml-1m (k = 6) and yelp-small (k = 3) where their files are here, else synthetic
     (k = 3).
 
-    Nothing is downloaded: a dataset whose files are absent or unreadable is left out.
+    Nothing is downloaded: a dataset whose files are absent or unreadable is left out, with a warning where they are there.
     """
     return dict(load_graphs(data_folder(None)))
 
@@ -31,8 +32,8 @@ def load_graphs(folder: Path | None) -> tuple[tuple[str, BipartiteGraph], ...]:
     for name, dataset, k in found:
         try:
             graphs.append((name, graph_of_dataset(dataset, k, folder)))
-        except CtrnbError:
-            continue
+        except CtrnbError as error:
+            warnings.warn(f"{name} is left out: {error}", stacklevel=2)
     return tuple(graphs) or (("synthetic, k = 3", graph_of_dataset("synthetic", 3, None)),)
 
 

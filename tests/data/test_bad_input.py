@@ -62,6 +62,7 @@ def review(**changed: object) -> str:
 REFUSED = [
     ("ml-1m", "ratings.dat", "1::10::5::100::7\n1::20::3::101::7\n", "line 1: 5 fields"),  # in every line
     ("ml-1m", "ratings.dat", "1::10::5\n1::20::3\n", "line 1: 3 fields"),
+    ("ml-1m", "ratings.dat", "1\x1f10::5::100\n", "line 1: 3 fields"),
     ("ml-1m", "ratings.dat", ML_1M["ratings.dat"].replace("::", "\t"), "line 1: 1 fields"),
     ("ml-1m", "ratings.dat", "user::item::rating::timestamp\n1::10::5::100\n", "line 1, column user: 'user'"),
     ("ml-1m", "ratings.dat", "1::10::4.5::100\n", "line 1, column rating: '4.5'"),
@@ -218,6 +219,12 @@ def test_the_newer_review_does_not_depend_on_the_clocks_zone(tmp_path: Path, mon
         ("stars", [np.inf, 2], r"row 1, column stars: .*inf.* is not a finite number"),
         ("stars", ["3", "good"], "row 2, column stars: 'good'"),
         ("when", pd.to_datetime(["2020-01-01", None]), "row 2, column when: a time is missing"),
+        (
+            "when",
+            pd.to_datetime(["2020-01-01 00:00:00", "2020-01-01 00:00:00.9"], format="ISO8601"),
+            "row 2, column when: Timestamp.* is not a time in whole",
+        ),
+        ("when", pd.to_datetime(["2020-01-01", "2021-01-01"], utc=True), None),
         ("stars", [Decimal("3.5"), Decimal("2")], None),
         ("when", pd.to_datetime(["2020-01-01", "2021-01-01"]), None),
     ],
@@ -232,6 +239,80 @@ def test_parquet_columns_of_another_kind(tmp_path: Path, column: str, values, me
         return
     with pytest.raises(CtrnbError, match=message):
         read(tmp_path, "shop.toml", toml)
+
+
+@pytest.mark.parametrize(
+    ("positive", "middle", "value", "refused"),
+    [
+        (4, 3, "3.99999999", True),
+        (4, 3, "4.00000001", False),
+        (4, 3, "3.00000001", True),
+        (16777217, 3, "16777216", True),
+        (16777217, 3, "16777217", False),
+        (0.7, 0.3, "0.3", False),
+        (0.7, 0.3, "0.7", False),
+    ],
+)
+def test_a_rating_that_rounding_would_move_is_refused(
+    tmp_path: Path, positive: float, middle: float, value: str, refused: bool
+) -> None:
+    files: dict = {
+        "ratings.csv": HEADER + f"a,x,1,5\nb,y,{value},1\n",
+        "shop.toml": f"positive = {positive}\nmiddle = [{middle}]\n" + TOML,
+    }
+    if refused:
+        with pytest.raises(
+            CtrnbError, match=rf"line 3, column stars: '{value}' differs from positive or middle by less"
+        ):
+            read(tmp_path, "shop.toml", files)
+    else:
+        assert read(tmp_path, "shop.toml", files).interactions["rating"].tolist() == [1, np.float32(value)]
+
+
+def test_ratings_kept_in_32_bits_are_what_they_say(tmp_path: Path) -> None:
+    table = pd.DataFrame({"who": ["a", "b"], "what": ["x", "y"], "stars": np.float32([0.7, 0.3]), "when": [1, 2]})
+    table.to_parquet(tmp_path / "ratings.parquet")
+    toml = "positive = 0.7\nmiddle = [0.3]\n" + TOML.replace("ratings.csv", "ratings.parquet")
+    assert len(read(tmp_path, "shop.toml", {"shop.toml": toml}).interactions) == 2
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        ([["a ", None, ""], [" b", "a"]], [("a",), ("b", "a")]),
+        ([[1, None], [2]], [("1",), ("2",)]),
+        ([3, 14], [("3",), ("14",)]),
+        ([b"a|b", None], [("a", "b"), ()]),
+        ([None, "a | b"], [(), ("a", "b")]),
+        ([[[1]], [[2]]], "column kinds: list<.*where one value a row is needed"),
+        ([b"\xff", b"a"], "items.parquet, column kinds: bytes that are not UTF-8. Save the column as text"),
+    ],
+)
+def test_tags_of_a_parquet_file_are_as_those_of_a_csv(tmp_path: Path, values: list, found: list | str) -> None:
+    pd.DataFrame({"what": ["x", "y"], "city": "Rome", "kinds": values, "price": 1}).to_parquet(
+        tmp_path / "items.parquet"
+    )
+    toml = {"shop.toml": TOML.replace("items.csv", "items.parquet")}
+    if isinstance(found, str):
+        with pytest.raises(CtrnbError, match=found):
+            read(tmp_path, "shop.toml", toml)
+    else:
+        assert read(tmp_path, "shop.toml", toml).items["kinds"].tolist() == found
+
+
+@pytest.mark.parametrize("index", ["who", ["what", "who"]])
+def test_a_parquet_file_may_be_written_with_an_index(tmp_path: Path, index: str | list[str]) -> None:
+    table = pd.DataFrame({"who": ["a", "b"], "what": ["x", "y"], "stars": [3.0, 2.0], "when": [1, 2]})
+    table.set_index(index).to_parquet(tmp_path / "ratings.parquet")
+    found = read(tmp_path, "shop.toml", {"shop.toml": TOML.replace("ratings.csv", "ratings.parquet")})
+    assert found.users.index.tolist() == ["a", "b"] and found.interactions["rating"].tolist() == [3, 2]
+
+
+def test_a_category_that_is_no_text_is_named(tmp_path: Path) -> None:
+    items = pd.DataFrame({"what": ["x", "y"], "city": [b"Rome", b"\xff"], "kinds": "", "price": 1})
+    items.to_parquet(tmp_path / "items.parquet")
+    with pytest.raises(CtrnbError, match="column city: bytes that are not UTF-8"):
+        read(tmp_path, "shop.toml", {"shop.toml": TOML.replace("items.csv", "items.parquet")})
 
 
 def test_a_parquet_file_or_gzip_cut_anywhere_is_named(tmp_path: Path) -> None:

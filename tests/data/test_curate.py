@@ -1,3 +1,4 @@
+import warnings
 from dataclasses import FrozenInstanceError, replace
 
 import networkx as nx
@@ -54,6 +55,9 @@ def test_an_empty_core_says_why() -> None:
     [
         {"k": 0},
         {"k": -1},
+        {"k": 2.5},
+        {"k": float("nan")},
+        {"seed": 0.5},
         {"seed": -1},
         {"fractions": (0.5, 0.5)},
         {"fractions": (0.25, 0.25, 0.25, 0.25)},
@@ -186,6 +190,16 @@ def test_middle_ratings_alone_leave_nothing() -> None:
         curate(ratings, Curation(k=1, drop_middle=True))
     with pytest.raises(DataError, match="all labelled 0"):
         curate(ratings, Curation(k=1))
+
+
+def test_dropping_middle_ratings_where_there_are_none_is_said() -> None:
+    ratings = generate(SyntheticConfig(users=60, items=40, density=0.2))
+    with pytest.warns(
+        UserWarning, match=r"synthetic: no rating is a middle rating \(middle: 2.5, 7\), so that dropping"
+    ):
+        curate(replace(ratings, middle=(2.5, 7.0)), Curation(k=2, drop_middle=True))
+    with warnings.catch_warnings(action="error"):
+        curate(ratings, Curation(k=2, drop_middle=True))
 
 
 def test_an_empty_core_names_the_densest_user_and_item() -> None:

@@ -87,6 +87,13 @@ def test_an_archive_that_expands_out_of_proportion_is_refused(tmp_path: Path) ->
         load("ml-1m", data_dir=tmp_path)
 
 
+def test_a_release_cut_short_is_said(tmp_path: Path) -> None:
+    write(tmp_path, ML_1M)
+    with pytest.warns(UserWarning, match="ratings.dat holds 3 ratings where ml-1m has 1,000,209: it was cut short"):
+        load("ml-1m", data_dir=tmp_path)
+
+
+@pytest.mark.filterwarnings("error")
 def test_real_movielens_100k(real_data: Path) -> None:
     ratings = load("ml-100k", data_dir=real_data)
     assert (len(ratings.interactions), len(ratings.users), len(ratings.items)) == (100_000, 943, 1682)
@@ -187,6 +194,20 @@ def test_a_table_of_ones_own(tmp_path: Path) -> None:
     assert (ratings.positive_threshold, ratings.middle) == (3.0, (2.0,))
 
 
+@pytest.mark.parametrize("end", ["\n", "\n\n", "\r\n\r\n", ",,,\n"])
+def test_empty_lines_at_the_end_are_left_out(tmp_path: Path, end: str) -> None:
+    pd.testing.assert_frame_equal(
+        load(shop(tmp_path, **{"ratings.csv": RATINGS + end})).interactions, load(shop(tmp_path)).interactions
+    )
+
+
+@pytest.mark.parametrize(("sign", "said"), [("\t", ""), (";", 'separator = ";"\n')])
+def test_a_tsv_is_separated_by_tabs_unless_it_is_said(tmp_path: Path, sign: str, said: str) -> None:
+    toml = TOML.replace('path = "ratings.csv"', said + 'path = "ratings.tsv"')
+    found = load(shop(tmp_path, **{"shop.toml": toml, "ratings.tsv": RATINGS.replace(",", sign)}))
+    assert found.interactions["rating"].tolist() == [3.0, 2.0]
+
+
 def test_parquet_and_csv_give_the_same_ratings(tmp_path: Path) -> None:
     csv = load(shop(tmp_path))
     pd.read_csv(tmp_path / "ratings.csv").to_parquet(tmp_path / "ratings.parquet")
@@ -202,6 +223,16 @@ def test_parquet_and_csv_give_the_same_ratings(tmp_path: Path) -> None:
         ({"ratings.csv": "who,what,stars,when\n"}, "holds no ratings"),
         ({"ratings.csv": "who,what,stars,when\na,x,3,5\nb,y,good,1\n"}, "line 3, column stars: 'good'"),
         ({"ratings.csv": "who,what,stars,when\na,x,nan,5\n"}, "line 2, column stars"),
+        (
+            {"ratings.csv": 'who,what,stars,when,said\na,x,3,5,"1\n2\n3"\nb,y,good,1,"4\n5"\n'},
+            "line 5, column stars: 'good'",
+        ),
+        ({"ratings.csv": 'who,what,stars,when\n"a\r\n",x,3,5\n\nb,y,2,1\n'}, "line 4, column who: an id is missing"),
+        (
+            {"ratings.csv": f"who,what,stars,when,said\na,x,3,5,{'a' * 140_000}\nb,y,good,1,\n"},
+            "row 2, column stars: 'good'",
+        ),
+        ({"ratings.csv": "PK\x03\x04who,what"}, "ratings.csv is a zip archive. Unpack it, and name the table"),
         ({"ratings.csv": "who,what,stars,when\na,x,inf,5\n"}, "line 2, column stars: 'inf'"),
         ({"ratings.csv": "who,what,stars,when\n,x,3,5\n"}, "line 2, column who: an id is missing"),
         ({"ratings.csv": "who,what,stars,when\na,x,3,5,6,7\nb,y,1\n"}, "cannot be read|line"),
@@ -270,6 +301,22 @@ def test_synthetic_signal_is_what_a_model_could_know() -> None:
 def test_synthetic_settings_are_checked() -> None:
     with pytest.raises(ConfigError, match=r"density=0.9"):
         SyntheticConfig(density=0.9)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ("tail=nan", "tail=nan: it must be from 0 to 4"),
+        ("tail=inf", "tail=inf"),
+        ("tail=-1", "tail=-1"),
+        ("tail=4.1", "tail=4.1"),
+        ("seed=-1", "a seed is 0 or more"),
+        ("users=60,items=40,density=0.5,tail=4", "density=0.5, tail=4.0: with so long a tail, .* Use a smaller tail"),
+    ],
+)
+def test_a_tail_that_cannot_be_drawn_is_refused(settings: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load(f"synthetic:{settings}")
 
 
 def test_yelp_small_through_a_toml(real_data: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from ctrnb.errors import ParameterError
 from ctrnb.report import cache
 from ctrnb.report.build import build_folder, execute_all, flatten, list_parameters, state_of
-from ctrnb.report.chapters import Chapter, assign, read_chapter
+from ctrnb.report.chapters import Chapter, assign, read_chapter, read_chapters
 from ctrnb.report.execute import BookError, execute, is_current, page_of, read_record
 from ctrnb.report.parameters import Parameter, coerce, read_parameters
 from ctrnb.report.progress import Lines
@@ -27,6 +27,8 @@ kernelspec:
 :tags: [parameters]
 k = 3  # a comment [1..]
 names = ["a"]
+seeds = [0]  # of training [0..]
+rates = [0.5]
 rate = 0.5  # a share [0..1]
 model = "dcnv2"  # a rating function [model]
 ```
@@ -46,11 +48,15 @@ def chapter(tmp_path: Path) -> Chapter:
 
 def test_parameters_are_read_without_running_anything(chapter: Chapter) -> None:
     assert {name: each.default for name, each in chapter.parameters.items()} == {
-        "k": 3, "names": ["a"], "rate": 0.5, "model": "dcnv2",
+        "k": 3, "names": ["a"], "seeds": [0], "rates": [0.5], "rate": 0.5, "model": "dcnv2",
     }  # fmt: skip
     assert chapter.executable and chapter.parameters["k"].about == "a comment"
-    assert [each.range for each in chapter.parameters.values()][:3] == ["at least 1", "", "0 to 1"]
-    assert [each.type for each in chapter.parameters.values()] == ["whole number", "list of texts", "number", "text"]
+    assert {name: chapter.parameters[name].range for name in ("k", "names", "rate")} == {
+        "k": "at least 1", "names": "", "rate": "0 to 1",
+    }  # fmt: skip
+    assert [each.type for each in chapter.parameters.values()] == [
+        "whole number", "list of texts", "list of whole numbers", "list of numbers", "number", "text",
+    ]  # fmt: skip
 
 
 def test_brackets_that_are_no_range_belong_to_the_comment() -> None:
@@ -64,14 +70,27 @@ def test_a_parameters_cell_holds_literals_only(code: str) -> None:
         read_parameters(code, Path("page.md"))
 
 
+def test_every_number_of_a_chapter_has_bounds_and_every_model_is_checked() -> None:
+    for page in read_chapters(book_root()):
+        for each in page.parameters.values():
+            unchecked = each.type.endswith(("number", "numbers")) or each.name in ("model", "models")
+            assert each.allowed or not unchecked, f"{page.name}.{each.name}"
+
+
+def test_a_list_without_bounds_may_be_empty(chapter: Chapter) -> None:
+    assert assign([chapter], {"page.names": "[]"}) == {"page": {"names": []}}
+
+
 def test_a_default_outside_its_own_range_is_an_error() -> None:
     with pytest.raises(ParameterError, match="allowed is at least 5"):
         read_parameters("k = 3  # too small [5..]", Path("page.md"))
 
 
 def test_values_take_the_type_of_the_default(chapter: Chapter) -> None:
-    given = {"page.k": "7", "page.names": "['b', 'c']", "page.rate": "1"}
-    assert assign([chapter], given) == {"page": {"k": 7, "names": ["b", "c"], "rate": 1.0}}
+    given = {"page.k": "7", "page.names": "['b', 'c']", "page.rate": "1", "page.rates": "[1, 0.5]"}
+    found = assign([chapter], given)["page"]
+    assert found == {"k": 7, "names": ["b", "c"], "rate": 1.0, "rates": [1.0, 0.5]}
+    assert [type(value) for value in (found["rate"], *found["rates"])] == [float, float, float]
 
 
 def test_the_path_of_a_file_holds_in_any_folder(chapter: Chapter, tmp_path: Path, monkeypatch) -> None:
@@ -79,20 +98,28 @@ def test_the_path_of_a_file_holds_in_any_folder(chapter: Chapter, tmp_path: Path
     page = replace(chapter, parameters={"dataset": Parameter("dataset", "synthetic")})
     assert assign([page], {"page.dataset": "page.md"}) == {"page": {"dataset": str(tmp_path.resolve() / "page.md")}}
     assert assign([page], {"page.dataset": "ml-1m"}) == {"page": {"dataset": "ml-1m"}}
+    found = assign([page], {"page.dataset": "page.md:thin=0.5"})
+    assert found == {"page": {"dataset": f"{tmp_path.resolve() / 'page.md'}:thin=0.5"}}
+    assert assign([page], {"page.dataset": "x" * 5000}) == {"page": {"dataset": "x" * 5000}}
 
 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
         ({"pages.k": "3"}, "no chapter 'pages'. Did you mean 'page'"),
-        ({"page.q": "3"}, r"no parameter 'q'.* It has: k=3, names=\['a'\], rate=0.5"),
-        ({"page.rates": "3"}, "Did you mean 'rate'"),
+        ({"page.q": "3"}, r"no parameter 'q'.* It has: k=3, names=\['a'\], seeds=\[0\]"),
+        ({"page.ratio": "3"}, "Did you mean 'rate'"),
         ({"page.k": "three"}, "page.k='three': expected a whole number like 3. Chapter page has: k=3"),
         ({"page.k": "3.5"}, "expected a whole number like 3"),
         ({"page.k": "0"}, "page.k=0: allowed is at least 1"),
         ({"page.k": "__import__('os')"}, "expected a whole number like 3"),
-        ({"page.names": "[1]"}, "expected a list like"),
+        ({"page.names": "[1]"}, "expected a list of texts like"),
         ({"page.rate": "1.5"}, "allowed is 0 to 1"),
+        ({"page.rate": "1" + 400 * "0"}, "page.rate=1.*: expected a number like 0.5"),
+        ({"page.seeds": "[1.5]"}, r"page.seeds=\[1.5\]: expected a list of whole numbers like \[0\]"),
+        ({"page.seeds": []}, r"page.seeds=\[\]: give at least one whole number. Chapter page has"),
+        ({"page.seeds": [True]}, "expected a list of whole numbers"),
+        ({"page.rates": "[0.5, 'a']"}, "expected a list of numbers"),
         ({"page.model": "dcnv3"}, "allowed is dcnv2, .* Did you mean 'dcnv2'"),
     ],
 )
@@ -187,6 +214,23 @@ def test_the_key_sees_data_that_parameters_name(chapter: Chapter, tmp_path: Path
     toml.write_text('[ratings]\npath = "ratings.csv" # changed\n')
     keys.append(cache.key_of(chapter, values, tmp_path))
     assert len(set(keys)) == 3
+
+
+@pytest.mark.parametrize("named", ["own.toml", "own.toml:thin=0.5", "study.toml", "variants.toml", "circle.toml"])
+def test_the_key_sees_the_tables_behind_a_variant_or_a_study(chapter: Chapter, tmp_path: Path, named: str) -> None:
+    files = {
+        "own.toml": '[ratings]\npath = "ratings.csv"\n',
+        "study.toml": 'about = "%s"\n[[cells]]\ndatasets = ["own.toml"]\n' % ("long: k=3, " * 99),
+        "variants.toml": '[[cells]]\ndatasets = ["own.toml:thin=0.5", "synthetic"]\n',
+        "circle.toml": 'name = "circle.toml"\nalso = "own.toml"\n',
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    keys = []
+    for name, text in (("ratings.csv", "a"), ("ratings.csv", "ab"), ("own.toml", files["own.toml"] + "# changed")):
+        (tmp_path / name).write_text(text)
+        keys += [cache.key_of(chapter, {"data": value}, tmp_path) for value in (named, f"{tmp_path}/{named}")]
+    assert len(set(keys)) == 6
 
 
 def test_the_key_is_the_same_wherever_package_and_book_lie(chapter: Chapter, tmp_path: Path, monkeypatch) -> None:

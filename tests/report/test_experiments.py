@@ -6,8 +6,10 @@ import pytest
 from ctrnb import plots
 from ctrnb.data import SyntheticConfig, generate, training_graph
 from ctrnb.data.graph import BipartiteGraph
-from ctrnb.report import curation, supervision
+from ctrnb.errors import ParameterError
+from ctrnb.report import curation, penalty, sensitivity, supervision
 from ctrnb.report import experiments as ex
+from ctrnb.report.parameters import as_list, as_numbers
 from ctrnb.report.provenance import provenance
 from ctrnb.report.words import sign
 
@@ -86,6 +88,32 @@ def test_fields_and_cores_are_told(small) -> None:
         [5, "removed"],
     ]
     assert (table["interactions"].diff()[[1, 3]] <= 0).all()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: curation.cores_table(None, 3), r"ks=3 is no list: give a list; for papermill, -y 'ks: \[3\]'"),
+        (lambda: curation.cores_table(None, []), r"ks=\[\] is empty: give at least 1"),
+        (lambda: ex.run_tiers("synthetic", "dcnv2", k=3, seeds=[0], epochs=1), "models='dcnv2' is no list"),
+        (lambda: ex.run_tiers("synthetic", ["dcnv2"], k=3, seeds=0, epochs=1), "seeds=0 is no list"),
+        (
+            lambda: penalty.run("synthetic", "dcnv2", ["much"], k=3, seeds=[0], epochs=1),
+            "penalties=.*a list of numbers",
+        ),
+        (lambda: penalty.run("synthetic", "dcnv2", [], k=3, seeds=[0], epochs=1), r"penalties=\[\] is empty"),
+        (lambda: penalty.run("synthetic", "dcnv2", [1e-3], k=3, seeds=0, epochs=1), "seeds=0 is no list"),
+        (lambda: sensitivity.measured_nodes({}, None, pairs=0), "pairs=0: at least 1"),
+    ],
+)
+def test_what_papermill_may_pass_is_checked_before_anything_is_trained(call, message: str) -> None:
+    with pytest.raises(ParameterError, match=message):
+        call()
+
+
+def test_numbers_that_yaml_reads_as_texts_are_numbers() -> None:
+    assert as_numbers(["1e-5", 0, 1e-3], "penalties") == [1e-5, 0.0, 1e-3]
+    assert as_list((), "results", least=0) == []
 
 
 def test_figures_are_drawn_from_tables(ran: tuple[pd.DataFrame, pd.DataFrame]) -> None:

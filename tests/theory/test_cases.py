@@ -4,6 +4,7 @@ from collections import Counter
 
 import networkx as nx
 import numpy as np
+import pytest
 import sympy as sp
 
 from ctrnb.errors import DataError
@@ -137,4 +138,5 @@ def test_statements_are_checked_on_real_graphs_where_their_data_is_here(monkeypa
         return graph
 
     monkeypatch.setattr(graphs, "graph_of_dataset", unreadable)
-    assert [name for name, _ in graphs.load_graphs.__wrapped__(tmp_path)] == ["yelp-small, k = 3"]
+    with pytest.warns(UserWarning, match="ml-1m, k = 6 is left out: cut off"):
+        assert [name for name, _ in graphs.load_graphs.__wrapped__(tmp_path)] == ["yelp-small, k = 3"]
