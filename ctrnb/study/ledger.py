@@ -13,14 +13,13 @@ from errno import EISDIR
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from ctrnb.data import Encoded
 from ctrnb.errors import ConfigError, RunError
 from ctrnb.models import DISPLAY
 from ctrnb.spreadsheet import harmless_table
-from ctrnb.study.changes import Draws, Runs, changes, delong_p, resample, with_holm
+from ctrnb.study.changes import Draws, Runs, changes, delong_p, over_users, resample, with_holm
 from ctrnb.study.plan import Group, Step, steps
 from ctrnb.study.sweep import Sweep
 from ctrnb.training import RunResult
@@ -154,9 +153,9 @@ def own_changes(runs: Runs, draws: Draws, tier: str, number: int, encoded: Encod
         if tier in ("base", reference) or (reference, number) not in runs:
             continue
         moved = draws.resampled["auc", tier, number] - draws.resampled["auc", reference, number]
-        low, high = np.nanquantile(moved, [0.025, 0.975])
+        low, high, _ = over_users(moved)
         change = draws.values["auc", tier, number] - draws.values["auc", reference, number]
-        values |= {name: change, f"{name}_low": float(low), f"{name}_high": float(high)}
+        values |= {name: change, f"{name}_low": low, f"{name}_high": high}
         values[f"{name}_delong_p"] = delong_p(encoded, runs[tier, number], runs[reference, number])
     return values
 

@@ -20,6 +20,7 @@ from ctrnb.study.inprocess import InProcessEngine
 from ctrnb.training import RunStore
 
 GAIN, LOSS, OPEN = Effect(0.004, 0.002, 0.006), Effect(-0.004, -0.006, -0.002), Effect(0.004, -0.001, 0.009)
+ALIKE, UNKNOWN = Effect(0.004, 0.004, 0.004), Effect(0.004, np.nan, np.nan, np.nan)
 SMALL, NOTHING = Effect(0.0005, 0.0001, 0.0012), Effect(0.0001, -0.0004, 0.0006)
 
 
@@ -50,6 +51,9 @@ def shop(tmp_path_factory) -> Path:
         (GAIN, SMALL, UNDECIDED, "against the control the effect is below 0.1 points"),
         (NOTHING, GAIN, EQUAL, "against Base any effect is smaller than 0.1 points"),
         (NOTHING, OPEN, EQUAL, "against Base any effect is smaller than 0.1 points"),
+        (ALIKE, GAIN, UNDECIDED, "against Base there is no interval: fewer than 10 users have test interactions"),
+        (Effect(0.0, 0.0, 0.0), OPEN, UNDECIDED, "against Base there is no interval"),
+        (GAIN, UNKNOWN, UNDECIDED, "against the control there is no interval"),
     ],
 )
 def test_message_passing_pays_only_where_it_beats_both(base, control, verdict, reason) -> None:
@@ -145,6 +149,20 @@ def test_advice_on_a_csv_never_seen_is_whole_and_not_trained_twice(shop: Path, t
     before = sorted(tmp_path.iterdir())
     again = advise_on(request, engine=InProcessEngine(threads=1), runs=tmp_path, device="cpu", repeats=30)
     assert sorted(tmp_path.iterdir()) == before and again.ft == found.ft
+
+
+def test_advice_on_one_user_is_undecided_and_says_why(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    pd.DataFrame({"u": "a", "i": range(600), "stars": rng.integers(1, 6, 600)}).to_csv(tmp_path / "r.csv", index=False)
+    (tmp_path / "one.toml").write_text(
+        'middle = []\n[ratings]\npath = "r.csv"\nuser = "u"\nitem = "i"\nrating = "stars"\n'
+    )
+    request = Request(str(tmp_path / "one.toml"), "dcnv2", k=1, minutes=5, seeds=2, epochs=1, search=False)
+    found = advise_on(request, engine=InProcessEngine(threads=1), device="cpu", smallest=0.0, repeats=30)
+    document, text = json.loads(json.dumps(found.as_dict(), allow_nan=False)), "\n".join(lines(found))
+    assert document["verdict"] == UNDECIDED and document["ft"]["effects"]["base"]["low"] is None
+    assert "is undecided: against Base there is no interval: fewer than 10 users" in text and "nan" not in text
+    assert "(no interval)" in text and "Of low there is no interval" in text
 
 
 @pytest.mark.slow
