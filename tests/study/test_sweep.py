@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ctrnb.cli import app
-from ctrnb.errors import DataError
+from ctrnb.errors import ConfigError, DataError
 from ctrnb.study import command, engines
 from ctrnb.study.description import read_study
 from ctrnb.study.inprocess import InProcessEngine
@@ -243,6 +243,17 @@ def test_a_worker_that_dies_takes_only_its_own_training(own: Path) -> None:
         assert "run.json" in outcomes[2][0]
     finally:
         engine.close()
+
+
+def test_two_datasets_of_one_name_are_refused_before_anything_is_trained(own: Path) -> None:
+    (own / "b").mkdir()
+    (own / "b" / "own.toml").write_text((own / "own.toml").read_text())
+    (own / "b" / "r.csv").write_text((own / "r.csv").read_text())
+    path = own / "study.toml"
+    path.write_text(path.read_text().replace('["own.toml"]', '["own.toml", "b/own.toml"]'))
+    with pytest.raises(ConfigError, match=r"own.toml and .*b/own.toml are both named 'own'"):
+        sweep(own)
+    assert not list((own / "runs").glob("*/run.json"))
 
 
 def test_tables_of_nothing_are_empty(own: Path) -> None:
