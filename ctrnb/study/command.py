@@ -7,7 +7,17 @@ from typing import Any
 from ctrnb.errors import ConfigError
 from ctrnb.study.description import read_study
 from ctrnb.study.estimate import Timing, estimated_seconds, probe, timings
-from ctrnb.study.ledger import changes_path, check_suffix, check_writable, tables, write_table
+from ctrnb.study.ledger import (
+    cells_in,
+    changes_path,
+    check_replaceable,
+    check_suffix,
+    check_writable,
+    final_cells,
+    refuse_loss,
+    tables,
+    write_table,
+)
 from ctrnb.study.plan import Training, sizes, steps, total
 from ctrnb.study.progress import duration, observer
 from ctrnb.study.sweep import Engine, Splits, Sweep
@@ -77,7 +87,8 @@ def sweep(
     changes, paths.
 
     Raises:
-        ConfigError: the study is malformed, ``out`` has another suffix than a ledger's, or ``stacked`` is below 1.
+        ConfigError: the study is malformed, ``out`` has another suffix than a ledger's or is a file that would lose
+            something, or ``stacked`` is below 1.
         DeviceError: no such device here (a cluster's are its own affair).
         DataError: a dataset is missing or malformed.  RunError: a folder cannot be written.
     """
@@ -91,6 +102,8 @@ def sweep(
         pick_device(device)
     with observer(total(study)) as shown:
         state = Sweep(study, RunStore(runs), Splits(data_dir), device=device, stacked=stacked, observer=shown)
+        state.open_steps()
+        check_replaceable(state, out)
         state.run(engine)
     return {
         "study": study.name,
@@ -108,6 +121,7 @@ def write_ledger(state: Sweep, out: Path) -> dict[str, str]:
     ledger, changes = tables(state)
     if ledger.empty:
         return {}
+    refuse_loss(out, cells_in(out) - final_cells(ledger))
     write_table(ledger, out)
     write_table(changes, changes_path(out))
     return {"ledger": str(out), "changes": str(changes_path(out))}
