@@ -1,5 +1,6 @@
 import itertools
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -108,6 +109,8 @@ def test_the_budget_decides_what_is_searched_and_how_long_trainings_may_be() -> 
     assert planned(request, cost, 2, 74.0) == (False, 18)
     with pytest.raises(ConfigError, match="too small: 2 epochs of Base, control and FT on synthetic need about"):
         planned(request, cost, 2, 7.0)
+    with pytest.raises(ConfigError, match=r"of 0.001 minutes is too small: .* need about 0.1\."):
+        planned(replace(request, minutes=0.001), {"base": 1e-3, "ft": 2e-3}, 2, 1e-3)
 
 
 def test_a_penalty_that_was_not_searched_far_enough_is_warned_of() -> None:

@@ -142,6 +142,10 @@ def test_a_finished_study_is_broken_down_without_training(tmp_path: Path, monkey
         app, ["results", "analyse", str(tmp_path / "s.toml"), "--runs", str(tmp_path / "runs"), "--repeats", "10"]
     )
     assert result.exit_code == 0, result.output
+    unknown = CliRunner().invoke(
+        app, ["results", "analyse", str(tmp_path / "s.toml"), "--runs", str(tmp_path / "runs"), "--field", "nope"]
+    )
+    assert unknown.exit_code == 2 and "users have no field 'nope'. They have: " in unknown.output
     assert sorted((tmp_path / "runs").iterdir()) == before
     effect, spread, target = groups.measured_breakdowns("s")
     assert set(effect["dataset"]) == {"own"} and (effect["k"] == 2).all() and len(spread) and len(target)
