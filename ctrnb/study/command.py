@@ -26,19 +26,31 @@ from ctrnb.training.device import pick_device
 
 
 def dry_run(
-    path: Path, runs: Path, *, models: Sequence[str] = (), data_dir: Path | None, device: str, workers: int
+    path: Path,
+    runs: Path,
+    *,
+    models: Sequence[str] = (),
+    data_dir: Path | None,
+    device: str,
+    workers: int,
+    out: Path | None = None,
+    stacked: int = 1,
 ) -> dict[str, Any]:
     """Return what a sweep would do, without training more than a probe.
 
     Keys: study; trainings, done and left (at most, where the search decides); startable now; estimated_seconds for what
     is left with ``workers`` trainings at a time; probes (how many short ones the estimate needed); cells, the counts by
-    dataset, k, drop_middle and model.
+    dataset, k, drop_middle and model. ``out`` and ``stacked``, of the sweep to come, are checked as it would.
     """
     if workers < 1:
         raise ConfigError(f"workers={workers}: at least 1 is needed.")
+    check_stacked(stacked)
     study = read_study(path, models)
+    out = out or runs / f"{study.name}.csv"
+    check_suffix(out)
     sweep = Sweep(study, RunStore(runs), Splits(data_dir), device=device)
     startable = len(sweep.open_steps())
+    check_replaceable(sweep, out)
     known, seconds = timings(runs), 0.0
     measured, cells = len(known), []
     done = left = 0
@@ -92,8 +104,7 @@ def sweep(
         DeviceError: no such device here (a cluster's are its own affair).
         DataError: a dataset is missing or malformed.  RunError: a folder cannot be written.
     """
-    if stacked < 1:
-        raise ConfigError(f"stacked={stacked}: at least 1 is needed.")
+    check_stacked(stacked)
     study = read_study(path, models)
     out = out or runs / f"{study.name}.csv"
     check_suffix(out)
@@ -114,6 +125,12 @@ def sweep(
         "complete": state.complete(),
         **write_ledger(state, out),
     }
+
+
+def check_stacked(stacked: int) -> None:
+    """Raise ConfigError unless at least one training may be trained as one."""
+    if stacked < 1:
+        raise ConfigError(f"stacked={stacked}: at least 1 is needed.")
 
 
 def write_ledger(state: Sweep, out: Path) -> dict[str, str]:
