@@ -7,7 +7,7 @@ which had FT's further training. With s the smallest effect that matters (in AUC
 * *does not pay* if it is worse than either: its interval below zero and its estimate at most -s;
 * *makes no difference that matters* if its whole interval against either lies between -s and s: more data would not make
   it pay;
-* is *undecided* otherwise.
+* is *undecided* otherwise, and wherever fewer than FEWEST_USERS users have test interactions: there is no interval then.
 
 Asking for both keeps the chance of a false *pays* at 2.5 % or less without any correction. The same is asked within each group of
 users, with intervals widened for the number of groups.
@@ -15,6 +15,7 @@ users, with intervals widened for the number of groups.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from math import isnan
 from typing import Any
 
 import pandas as pd
@@ -24,9 +25,11 @@ from ctrnb.advise.profile import profile
 from ctrnb.advise.trial import Trial
 from ctrnb.analysis.groups import EVERYONE, Grouping, by_activity, draws_by_group, effects
 from ctrnb.evaluation.groups import group_thresholds
+from ctrnb.evaluation.resample import FEWEST_USERS
 from ctrnb.models import DISPLAY
-from ctrnb.study.changes import LEVEL
+from ctrnb.study.changes import LEVEL, has_width
 
+NO_INTERVAL = f"there is no interval: fewer than {FEWEST_USERS} users have test interactions, or they do not differ"
 PAYS, COSTS, EQUAL, UNDECIDED = "pays", "does not pay", "no difference that matters", "undecided"
 REFERENCES = {"base": "Base", "control": "the control"}
 SMALLEST = 0.001  # AUC: a tenth of a point, about the smallest gain of FT on MovieLens-1M in the paper's Table 3
@@ -34,7 +37,7 @@ SMALLEST = 0.001  # AUC: a tenth of a point, about the smallest gain of FT on Mo
 
 @dataclass(frozen=True)
 class Effect:
-    """A change of AUC with its interval.
+    """A change of AUC with its interval: NaN where there are too few test users for one.
 
     ``detectable`` is the smallest true change that this trial would have found significant with 80 % probability.
     """
@@ -44,15 +47,22 @@ class Effect:
     high: float
     detectable: float | None = None
 
+    @property
+    def known(self) -> bool:
+        """Whether there is an interval, and draws of users differ: else nothing is decided."""
+        return has_width(self.low, self.high)
+
     def side(self, smallest: float) -> int:
         """Return 1 for a gain that matters, -1 for a loss that matters, and 0 where that is open."""
+        if not self.known:
+            return 0
         if self.low > 0 and self.change >= smallest:
             return 1
         return -1 if self.high < 0 and self.change <= -smallest else 0
 
     def negligible(self, smallest: float) -> bool:
         """Return whether every value in the interval is smaller than what matters."""
-        return -smallest < self.low and self.high < smallest
+        return self.known and -smallest < self.low and self.high < smallest
 
 
 @dataclass(frozen=True)
@@ -62,6 +72,14 @@ class Decision:
     verdict: str
     reason: str
     effects: dict[str, Effect]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain JSON values, None for NaN."""
+        effects = {
+            name: {key: None if value is None or isnan(value) else value for key, value in asdict(effect).items()}
+            for name, effect in self.effects.items()
+        }
+        return {"verdict": self.verdict, "reason": self.reason, "effects": effects}
 
 
 @dataclass(frozen=True)
@@ -83,6 +101,11 @@ class Advice:
     groups: dict[str, Decision]
     bounds: dict[str, str]
     table: pd.DataFrame
+
+    @property
+    def without_interval(self) -> list[str]:
+        """The groups that have an AUC and no interval."""
+        return [name for name, each in self.groups.items() if not all(effect.known for effect in each.effects.values())]
 
     @property
     def undefined(self) -> list[str]:
@@ -110,9 +133,9 @@ class Advice:
             "smallest_effect": self.smallest,
             "verdict": self.ft.verdict,
             "reason": self.ft.reason,
-            "ft": asdict(self.ft),
-            "ts": asdict(self.ts) if self.ts else None,
-            "groups": {name: asdict(each) | {"training_interactions": self.bounds[name]} for name, each in self.groups.items()},
+            "ft": self.ft.as_dict(),
+            "ts": self.ts.as_dict() if self.ts else None,
+            "groups": {name: each.as_dict() | {"training_interactions": self.bounds[name]} for name, each in self.groups.items()},
             "undefined_groups": self.undefined,
         }  # fmt: skip
 
@@ -183,6 +206,8 @@ def decide(found: Mapping[str, Effect], smallest: float) -> Decision:
 def why_open(effect: Effect, reference: str, smallest: float) -> str:
     """Return why an effect decides nothing."""
     against = f"against {REFERENCES[reference]}"
+    if not effect.known:
+        return f"{against} {NO_INTERVAL}"
     if effect.low <= 0 <= effect.high:
         return f"{against} the interval includes zero"
     return f"{against} the effect is below {100 * smallest:g} points"

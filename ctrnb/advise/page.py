@@ -2,7 +2,18 @@
 
 import pandas as pd
 
-from ctrnb.advise.advice import COSTS, EQUAL, PAYS, REFERENCES, UNDECIDED, Advice, Decision, Effect, model_name
+from ctrnb.advise.advice import (
+    COSTS,
+    EQUAL,
+    NO_INTERVAL,
+    PAYS,
+    REFERENCES,
+    UNDECIDED,
+    Advice,
+    Decision,
+    Effect,
+    model_name,
+)
 from ctrnb.advise.place import nearest, paper_places
 from ctrnb.advise.trial import PENALTIES, Trial
 from ctrnb.analysis.groups import EVERYONE
@@ -14,7 +25,8 @@ MARKS = {PAYS: "▲", COSTS: "▼", EQUAL: "=", UNDECIDED: "?"}
 
 def points(effect: Effect) -> str:
     """Return a change in points of 0.01 AUC with its interval."""
-    return f"{100 * effect.change:+.2f} ({100 * effect.low:+.2f} to {100 * effect.high:+.2f})"
+    interval = f"{100 * effect.low:+.2f} to {100 * effect.high:+.2f}" if effect.known else "no interval"
+    return f"{100 * effect.change:+.2f} ({interval})"
 
 
 def headline(advice: Advice) -> str:
@@ -33,9 +45,10 @@ def answer(advice: Advice) -> str:
 
 def power(decision: Decision) -> str:
     """Return which changes an undecided trial would have found, in words; empty for a decided one."""
-    if decision.verdict != UNDECIDED or not all(effect.detectable for effect in decision.effects.values()):
+    effects = decision.effects.values()
+    if decision.verdict != UNDECIDED or not all(effect.known and effect.detectable for effect in effects):
         return ""
-    found = " and ".join(f"{100 * (effect.detectable or 0):.2f}" for effect in decision.effects.values())
+    found = " and ".join(f"{100 * (effect.detectable or 0):.2f}" for effect in effects)
     names = " and ".join(REFERENCES[name] for name in decision.effects)
     return f"Changes of {found} points against {names} would have been found with 80 % probability; a larger --budget trains more seeds."
 
@@ -126,6 +139,11 @@ def without_auc(advice: Advice) -> str:
     return f"Of {' and '.join(advice.undefined)} the test part lacks clicks or non-clicks: AUC is undefined there."
 
 
+def without_interval(advice: Advice) -> str:
+    """Return which groups have no interval and why, in words; empty where all have one."""
+    return f"Of {' and '.join(advice.without_interval)} {NO_INTERVAL}." if advice.without_interval else ""
+
+
 def lines(advice: Advice) -> list[str]:
     """Return the whole advice as lines of text."""
     groups = "For whom (points of 0.01 AUC, 95 % intervals; in the groups widened for three looks):"
@@ -138,7 +156,7 @@ def lines(advice: Advice) -> list[str]:
         "",
         groups,
         *groups_table(advice).reset_index().to_string(index=False).splitlines(),
-        *filter(None, [without_auc(advice)]),
+        *filter(None, [without_auc(advice), without_interval(advice)]),
         "",
         size(advice),
         place(advice),

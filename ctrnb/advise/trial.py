@@ -180,7 +180,7 @@ def planned(request: Request, epoch_seconds: dict[str, float], slots: int, secon
         needed = FEWEST_EPOCHS * one_epoch / (60 * SHARE) + request.minutes - seconds / (60 * SHARE)
         raise ConfigError(
             f"a budget of {request.minutes:g} minutes is too small: {FEWEST_EPOCHS} epochs of Base, control and FT on "
-            f"{request.dataset} need about {needed:.1f}. Raise --budget, or thin the data by a larger --k."
+            f"{request.dataset} need about {math.ceil(10 * needed) / 10:g}. Raise --budget, or thin the data by a larger --k."
         )
     return False, min(epochs, allowed)
 

@@ -17,7 +17,7 @@ from ctrnb.errors import ConfigError
 from ctrnb.evaluation.groups import GROUPS, activity_groups
 from ctrnb.evaluation.mci import mci_or_nan
 from ctrnb.evaluation.per_user import weighted_user_auc
-from ctrnb.evaluation.resample import user_draws, weighted_auc
+from ctrnb.evaluation.resample import Weighted, user_draws, weighted_auc
 from ctrnb.study.changes import LEVEL, Draws, Runs, estimate, verdict
 
 EVERYONE = "all"
@@ -76,13 +76,16 @@ def by_field(encoded: Encoded, users: pd.DataFrame, name: str, most: int = 8) ->
 def draws_by_group(runs: Runs, encoded: Encoded, grouping: Grouping, *, repeats: int, seed: int = 0) -> Draws:
     """Return ``auc:GROUP`` and ``user_auc:GROUP`` of every run, also for everyone, on the same draws of test users.
 
-    A group whose test part lacks a class is left out, and its ``user_auc`` where no user of it has both classes.
+    A group whose test part lacks a class is left out, and its ``user_auc`` where no user of it has both classes. Metrics
+    of fewer than FEWEST_USERS test users are NaN on every draw: they have no interval.
     """
     test = encoded.rows("test")
     label, user, users = encoded.label[test], encoded.user[test], len(encoded.user_side.id_code)
     parts = {EVERYONE: np.ones(len(test), bool)}
     parts |= {name: grouping.code[user] == number for number, name in enumerate(grouping.labels)}
-    metrics: dict[tuple[str, str, int], Callable[[np.ndarray], float]] = {}
+    metrics: dict[tuple[str, str, int], Weighted] = {}
+    behind = {f"auc:{name}": len(np.unique(user[rows])) for name, rows in parts.items()}
+    behind |= {f"user_auc:{name}": both_classes(label[rows], user[rows]) for name, rows in parts.items()}
     for (tier, number), run in runs.items():
         score = run.probabilities
         for name, rows in parts.items():
@@ -94,8 +97,14 @@ def draws_by_group(runs: Runs, encoded: Encoded, grouping: Grouping, *, repeats:
     values = {key: function(everyone) for key, function in metrics.items()}
     values = {key: value for key, value in values.items() if not np.isnan(value)}
     metrics = {key: metrics[key] for key in values}
-    resampled = user_draws(list(metrics.values()), users, seed=seed, repeats=repeats)
+    counts = [behind[metric] for metric, _, _ in metrics]
+    resampled = user_draws(list(metrics.values()), users, seed=seed, repeats=repeats, behind=counts)
     return Draws(values, {key: resampled[:, column] for column, key in enumerate(metrics)})
+
+
+def both_classes(label: np.ndarray, user: np.ndarray) -> int:
+    """Return how many users have both a click and a non-click: an AUC of their own."""
+    return len(np.intersect1d(user[label == 1], user[label == 0]))
 
 
 def seeds_of(draws: Draws, *tiers: str) -> list[int]:

@@ -154,17 +154,18 @@ def sweep(
     Example: `ctrnb sweep book/studies/quick.toml --workers 2`
     """
     with reported():
+        from ctrnb.study import engines
+
+        engines.check_engine(engine)
         if dry_run:
             from ctrnb.study import command
 
             found = command.dry_run(
                 study, runs, models=model or (), data_dir=data_dir, device=device,
-                workers=1 if workers is None else workers,
+                workers=1 if workers is None else workers, out=out, stacked=stacked,
             )  # fmt: skip
             emit(found if as_json else command.readable(found), as_json)
             return
-        from ctrnb.study import engines
-
         with closing(engines.start(engine, workers=workers, threads=threads, gpus=gpus)) as started:
             from ctrnb.study import command
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from ctrnb.errors import ConfigError
+from ctrnb.models.layers import DROPOUT_RANGE
 
 
 def require_positive(owner: str, **values: int) -> None:
@@ -27,7 +28,9 @@ def require_widths(owner: str, *, allow_empty: bool = False, **widths: Sequence[
 
 
 def require_probability(owner: str, **values: float) -> None:
-    """Raise ConfigError unless each value is a dropout probability, at least 0 and below 1."""
+    """Raise ConfigError unless each value is a dropout probability, at least 0 and below 1 by what a mask can tell."""
     for name, value in values.items():
-        if not 0 <= value < 1:
-            raise ConfigError(f"{owner}.{name}={value}: a dropout probability is at least 0 and below 1.")
+        if not 0 <= value <= 1 - 1 / DROPOUT_RANGE:
+            raise ConfigError(
+                f"{owner}.{name}={value}: a dropout probability is at least 0 and below 1, at most 1 - 1/{DROPOUT_RANGE}."
+            )

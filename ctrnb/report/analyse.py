@@ -12,7 +12,7 @@ Groups need every test prediction, and sensitivity the weights, which a ledger d
 from collections.abc import Sequence
 from pathlib import Path
 
-from ctrnb.errors import RunError
+from ctrnb.errors import ConfigError, RunError
 from ctrnb.report import groups, sensitivity
 from ctrnb.study.description import read_study
 from ctrnb.study.finished import finished_cells
@@ -33,18 +33,26 @@ def write_analysis(
     """Write what the chapters show of a study's finished runs, and return the files.
 
     Args:
-        fields: of users, to group by as well; those that a dataset lacks are passed over.
-        repeats: draws of test users.
-        pairs: test interactions whose gradients are taken.
+        fields: of users, to group by as well; those that a dataset lacks are passed over where another has them.
+        repeats: draws of test users, at least 2.
+        pairs: test interactions whose gradients are taken, at least 1.
         out: default: ``book/results``.
 
     Raises:
-        ConfigError: the study is missing or malformed.  DataError: a dataset is.  RunError: nothing has finished.
+        ConfigError: the study is missing or malformed, a number too small, or a field none of users.  DataError: a dataset is.  RunError: nothing has finished.
     """
+    if repeats < 2:
+        raise ConfigError(f"repeats={repeats}: an interval needs at least 2 draws.")
+    if pairs < 1:
+        raise ConfigError(f"pairs={pairs}: at least 1 is needed.")
     name, folder = read_study(study).name, results_folder(out)
     cells = list(finished_cells(study, runs, data_dir=data_dir))
     if not cells:
         raise RunError(f"{study}: no model has a seed that is finished in every tier in {runs}. Name its --runs.")
+    known = sorted({str(column) for cell in cells for column in cell.users})
+    for field in fields:
+        if field not in known:
+            raise ConfigError(f"users have no field {field!r}. They have: {', '.join(known) or 'none'}.")
     tables = groups.of_cells(cells, fields=fields, repeats=repeats)
     files = {folder / "groups" / f"{name}-{kind}.csv": t for kind, t in zip(groups.KINDS, tables, strict=True)}
     files[folder / "sensitivity" / f"{name}.csv"] = sensitivity.of_cells(cells, pairs=pairs)

@@ -9,13 +9,15 @@ MARKS = {  # what an interval says of a change, as a sign
 
 
 def with_interval(value: float, low: float, high: float, *, mark: str = "", scale: float = 1.0, digits: int = 2) -> str:
-    """Return a number with its interval to read, as "▲ +0.34 (+0.10 to +0.59)"; empty for NaN.
+    """Return a number with its interval to read, as "▲ +0.34 (+0.10 to +0.59)"; empty for NaN, bare without interval.
 
     A line breaks before the bracket alone.
     """
     if np.isnan(value):
         return ""
     shown, lower, upper = (f"{scale * number:+.{digits}f}" for number in (value, low, high))
+    if np.isnan(low):
+        return f"{shown} (no interval)".replace(" ", NO_BREAK)
     return " ".join([f"{mark} {shown}".strip().replace(" ", NO_BREAK), f"({lower} to {upper})".replace(" ", NO_BREAK)])
 
 

@@ -10,6 +10,7 @@ seed. For n seeds let d_s be the difference with seed s on all test interactions
   Welch and Satterthwaite's degrees of freedom v^2 / (v_seeds^2 / (n - 1)). What users and seeds share is counted in
   both, which errs on the side of a wider interval. With one seed v_seeds is unknown and the interval is over users
   alone.
+  A metric of fewer than FEWEST_USERS test users has no interval at all, and one without width proves nothing.
 
 ``mde`` is the smallest true change that this design would find significant at 5 % with 80 % probability.
 """
@@ -32,6 +33,7 @@ LOWER_IS_BETTER = ("logloss", "logloss_strong")
 COMPARISONS = (("control", "base"), ("ft", "base"), ("ft", "control"), ("ft", "ts"), ("ts", "base"), ("ts", "control"))
 POWER, LEVEL = 0.8, 0.05
 NORMAL = 1e6  # degrees of freedom at which t is normal
+NO_WIDTH = 1e-12  # what rounding leaves of a standard error or an interval without width
 
 
 @dataclass(frozen=True)
@@ -49,13 +51,15 @@ class Estimate:
 
     @property
     def p_value(self) -> float:
-        """Two-sided probability of a value this far from zero by chance."""
-        return float(2 * stats.t.sf(abs(self.value) / self.se, self.df)) if self.se else float(self.value == 0)
+        """Two-sided probability of a value this far from zero by chance; NaN for one without any error."""
+        if self.se <= NO_WIDTH:
+            return 1.0 if self.value == 0 else np.nan
+        return float(2 * stats.t.sf(abs(self.value) / self.se, self.df))
 
     @property
     def mde(self) -> float:
         """The smallest true value found significant with 80 % probability."""
-        return detectable(round(self.df, 2)) * self.se
+        return np.nan if np.isnan(self.df) else detectable(round(self.df, 2)) * self.se
 
 
 def combined(value: float, parts: Sequence[tuple[float, float]]) -> Estimate:
@@ -85,9 +89,19 @@ def estimate(values: np.ndarray, resampled: np.ndarray) -> Estimate:
         values: of each seed on all test users (seeds,).
         resampled: of each draw of test users and seed (repeats, seeds).
     """
-    moved = resampled.mean(axis=1)
-    moved = moved[~np.isnan(moved)]
-    return over_users_and_seeds(values, float(moved.std(ddof=1)) if len(moved) > 1 else np.nan)
+    return over_users_and_seeds(values, over_users(resampled.mean(axis=1))[2])
+
+
+def over_users(moved: np.ndarray) -> tuple[float, float, float]:
+    """Return the ends of the 95 % interval and the standard deviation of a statistic over draws of test users.
+
+    Draws that leave it undefined are passed over; all three are NaN where fewer than two are left.
+    """
+    known = moved[~np.isnan(moved)]
+    if len(known) < 2:
+        return np.nan, np.nan, np.nan
+    low, high = np.quantile(known, [LEVEL / 2, 1 - LEVEL / 2])
+    return float(low), float(high), float(known.std(ddof=1))
 
 
 @cache
@@ -102,10 +116,15 @@ def detectable(df: float, level: float = LEVEL, power: float = POWER) -> float:
     return float(optimize.brentq(missing, 0.0, 3 * critical + 10))
 
 
+def has_width(low: float, high: float) -> bool:
+    """Return whether an interval says anything: it is known, and draws that are all alike are no certainty."""
+    return high - low > NO_WIDTH
+
+
 def verdict(low: float, high: float, metric: str = "auc") -> str:
-    """Return what an interval of a change says: improved, worse or no significant change; empty for a missing one."""
-    if np.isnan(low) or np.isnan(high):
-        return ""
+    """Return what an interval of a change says: improved, worse or no significant change, as of a missing one."""
+    if not has_width(low, high):
+        return "no significant change"
     if low > 0:
         return "worse" if metric in LOWER_IS_BETTER else "improved"
     if high < 0:
@@ -141,26 +160,30 @@ def resample(runs: Runs, encoded: Sequence[Encoded], *, repeats: int, seed: int 
         encoded: of each number of the seed. Their users are the same rows, since the split does not change who is kept.
     """
     users = len(encoded[0].user_side.id_code)
-    metrics = {
-        (metric, tier, number): function
-        for (tier, number), run in runs.items()
-        for metric, function in weighted(encoded[number], run.probabilities, users).items()
-    }
+    metrics, behind = {}, []
+    for (tier, number), run in runs.items():
+        for metric, (function, count) in weighted(encoded[number], run.probabilities, users).items():
+            metrics[metric, tier, number] = function
+            behind.append(count)
     everyone = np.ones(users, np.int64)
-    draws = user_draws(list(metrics.values()), users, seed=seed, repeats=repeats)
+    draws = user_draws(list(metrics.values()), users, seed=seed, repeats=repeats, behind=behind)
     values = {key: function(everyone) for key, function in metrics.items()}
     return Draws(values, {key: draws[:, column] for column, key in enumerate(metrics)})
 
 
-def weighted(encoded: Encoded, probability: np.ndarray, users: int) -> dict[str, Weighted]:
-    """Return the metrics of one test part as functions of the users' weights; one that is undefined is left out."""
+def weighted(encoded: Encoded, probability: np.ndarray, users: int) -> dict[str, tuple[Weighted, int]]:
+    """Return the metrics of one test part as functions of the users' weights, and how many users each is of.
+
+    One that is undefined is left out.
+    """
     test = encoded.rows("test")
-    found: dict[str, Weighted] = {}
+    found: dict[str, tuple[Weighted, int]] = {}
     for suffix, keep in (("", np.ones(len(test), bool)), ("_strong", ~encoded.middle[test])):
         label, user, p = encoded.label[test][keep], encoded.user[test][keep], probability[keep]
         if label.any() and not label.all():
-            found[f"auc{suffix}"] = weighted_auc(label, p, user)
-            found[f"logloss{suffix}"] = weighted_logloss(label, p, user, users)
+            count = len(np.unique(user))
+            found[f"auc{suffix}"] = weighted_auc(label, p, user), count
+            found[f"logloss{suffix}"] = weighted_logloss(label, p, user, users), count
     return found
 
 
@@ -192,9 +215,9 @@ def one_change(draws: Draws, metric: str, tier: str, reference: str, seeds: Sequ
     values, resampled = draws.of(metric, tier, seeds)
     against, against_resampled = draws.of(metric, reference, seeds) if reference else (0 * values, 0 * resampled)
     difference, moved = values - against, (resampled - against_resampled).mean(axis=1)
-    users_low, users_high = np.nanquantile(moved, [LEVEL / 2, 1 - LEVEL / 2])
+    users_low, users_high, se_users = over_users(moved)
     over_seeds = paired_t(values, against) if len(seeds) > 1 else None
-    change = over_users_and_seeds(difference, float(np.nanstd(moved, ddof=1)))
+    change = over_users_and_seeds(difference, se_users)
     low, high = change.interval()
     base = float(against.mean()) if reference else np.nan
     row = {
@@ -206,9 +229,9 @@ def one_change(draws: Draws, metric: str, tier: str, reference: str, seeds: Sequ
         "sd_seeds": float(difference.std(ddof=1)) if over_seeds else np.nan,
         "t_low": over_seeds.low if over_seeds else np.nan,
         "t_high": over_seeds.high if over_seeds else np.nan,
-        "users_low": float(users_low),
-        "users_high": float(users_high),
-        "se_users": float(np.nanstd(moved, ddof=1)),
+        "users_low": users_low,
+        "users_high": users_high,
+        "se_users": se_users,
         "se": change.se,
         "df": change.df,
         "low": low,

@@ -7,7 +7,17 @@ from typing import Any
 from ctrnb.errors import ConfigError
 from ctrnb.study.description import read_study
 from ctrnb.study.estimate import Timing, estimated_seconds, probe, timings
-from ctrnb.study.ledger import changes_path, check_suffix, check_writable, tables, write_table
+from ctrnb.study.ledger import (
+    cells_in,
+    changes_path,
+    check_replaceable,
+    check_suffix,
+    check_writable,
+    final_cells,
+    refuse_loss,
+    tables,
+    write_table,
+)
 from ctrnb.study.plan import Training, sizes, steps, total
 from ctrnb.study.progress import duration, observer
 from ctrnb.study.sweep import Engine, Splits, Sweep
@@ -16,19 +26,31 @@ from ctrnb.training.device import pick_device
 
 
 def dry_run(
-    path: Path, runs: Path, *, models: Sequence[str] = (), data_dir: Path | None, device: str, workers: int
+    path: Path,
+    runs: Path,
+    *,
+    models: Sequence[str] = (),
+    data_dir: Path | None,
+    device: str,
+    workers: int,
+    out: Path | None = None,
+    stacked: int = 1,
 ) -> dict[str, Any]:
     """Return what a sweep would do, without training more than a probe.
 
     Keys: study; trainings, done and left (at most, where the search decides); startable now; estimated_seconds for what
     is left with ``workers`` trainings at a time; probes (how many short ones the estimate needed); cells, the counts by
-    dataset, k, drop_middle and model.
+    dataset, k, drop_middle and model. ``out`` and ``stacked``, of the sweep to come, are checked as it would.
     """
     if workers < 1:
         raise ConfigError(f"workers={workers}: at least 1 is needed.")
+    check_stacked(stacked)
     study = read_study(path, models)
+    out = out or runs / f"{study.name}.csv"
+    check_suffix(out)
     sweep = Sweep(study, RunStore(runs), Splits(data_dir), device=device)
     startable = len(sweep.open_steps())
+    check_replaceable(sweep, out)
     known, seconds = timings(runs), 0.0
     measured, cells = len(known), []
     done = left = 0
@@ -77,12 +99,12 @@ def sweep(
     changes, paths.
 
     Raises:
-        ConfigError: the study is malformed, ``out`` has another suffix than a ledger's, or ``stacked`` is below 1.
+        ConfigError: the study is malformed, ``out`` has another suffix than a ledger's or is a file that would lose
+            something, or ``stacked`` is below 1.
         DeviceError: no such device here (a cluster's are its own affair).
         DataError: a dataset is missing or malformed.  RunError: a folder cannot be written.
     """
-    if stacked < 1:
-        raise ConfigError(f"stacked={stacked}: at least 1 is needed.")
+    check_stacked(stacked)
     study = read_study(path, models)
     out = out or runs / f"{study.name}.csv"
     check_suffix(out)
@@ -91,6 +113,8 @@ def sweep(
         pick_device(device)
     with observer(total(study)) as shown:
         state = Sweep(study, RunStore(runs), Splits(data_dir), device=device, stacked=stacked, observer=shown)
+        state.open_steps()
+        check_replaceable(state, out)
         state.run(engine)
     return {
         "study": study.name,
@@ -103,11 +127,18 @@ def sweep(
     }
 
 
+def check_stacked(stacked: int) -> None:
+    """Raise ConfigError unless at least one training may be trained as one."""
+    if stacked < 1:
+        raise ConfigError(f"stacked={stacked}: at least 1 is needed.")
+
+
 def write_ledger(state: Sweep, out: Path) -> dict[str, str]:
     """Write what has finished to ``out`` and beside it; return the paths, or nothing where nothing has finished."""
     ledger, changes = tables(state)
     if ledger.empty:
         return {}
+    refuse_loss(out, cells_in(out) - final_cells(ledger))
     write_table(ledger, out)
     write_table(changes, changes_path(out))
     return {"ledger": str(out), "changes": str(changes_path(out))}

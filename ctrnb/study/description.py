@@ -29,7 +29,7 @@ settings takes, which is trained for that purpose where the search has not done 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from itertools import product
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any, Literal
 
@@ -111,11 +111,24 @@ class Study:
         check_name(self.name, "Study.name")
         if self.repeats < 2:
             raise ConfigError(f"Study.repeats={self.repeats}: an interval needs at least 2 draws.")
+        self.check_cells()
         self.check_grid()
-        for model in {model for cell in self.cells for model in cell.models}:
+        for model in {model for cell in self.cells for model in cell.models} | (set(self.grid) - {ANY}):
             for tier in TIERS:
                 for point in self.points(model, tier):
                     settings(model, "ft" if tier == "control" else tier, dict(self.common()) | dict(point))
+
+    def check_cells(self) -> None:
+        """Raise ConfigError for a model on a dataset in two cells of other tiers or seeds: it would be compared twice."""
+        found: dict[tuple, tuple] = {}
+        for cell in self.cells:
+            own = cell.tiers, cell.repetitions()
+            for key in product(cell.datasets, cell.k, cell.drop_middle, cell.models):
+                if found.setdefault(key, own) != own:
+                    raise ConfigError(
+                        f"Study.cells: {key[3]} on {key[0]} k={key[1]} is in two cells with other tiers or seeds, and "
+                        "would be compared twice: write all its tiers and seeds into one cell."
+                    )
 
     def check_grid(self) -> None:
         """Raise ConfigError for a grid that names no model or tier, or searches what its tier inherits."""
@@ -201,6 +214,8 @@ def check_lines(lines: dict[str, Any], tier: str, where: str) -> None:
     for name, values in lines.items():
         if not isinstance(values, list) or not values:
             raise ConfigError(f"{where}: {name}={values!r} must be a list of one or more candidates.")
+        if any(one == other for one, other in combinations(values, 2)):
+            raise ConfigError(f"{where}: {name}={values!r} has a candidate twice.")
         if tier in ("ft", "control") and shared_with_base(name):
             raise ConfigError(
                 f"{where}: {name} is inherited from Base, whose weights {tier} starts from. Search it there."

@@ -12,14 +12,19 @@ if TYPE_CHECKING:
 ENGINES = ("local", "ray")
 
 
+def check_engine(name: str) -> None:
+    """Raise ConfigError unless there is such an engine."""
+    if name not in ENGINES:
+        raise ConfigError(f"no engine {name!r}.{nearest(name, ENGINES)} Engines: {', '.join(ENGINES)}.")
+
+
 def start(name: str, *, workers: int | None, threads: int | None, gpus: float) -> Engine:
     """Start an engine; the caller closes it.
 
     Raises:
         ConfigError: no such engine, its package is not installed, or a number out of range.
     """
-    if name not in ENGINES:
-        raise ConfigError(f"no engine {name!r}.{nearest(name, ENGINES)} Engines: {', '.join(ENGINES)}.")
+    check_engine(name)
     if name == "ray":
         from ctrnb.study.cluster import RayEngine
 

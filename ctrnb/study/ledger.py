@@ -13,21 +13,21 @@ from errno import EISDIR
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from ctrnb.data import Encoded
 from ctrnb.errors import ConfigError, RunError
 from ctrnb.models import DISPLAY
 from ctrnb.spreadsheet import harmless_table
-from ctrnb.study.changes import Draws, Runs, changes, delong_p, resample, with_holm
-from ctrnb.study.plan import Group, Step, steps
+from ctrnb.study.changes import Draws, Runs, changes, delong_p, over_users, resample, with_holm
+from ctrnb.study.plan import Group, Step, Training, steps
 from ctrnb.study.sweep import Sweep
 from ctrnb.training import RunResult
 from ctrnb.training.config import TIER_NAMES, TIERS
 
 GAINS = (("delta", "base"), ("gain", "control"))
 SUFFIXES = (".csv", ".parquet")
+CELL = ["dataset", "k", "drop_middle", "model", "tier", "seed", "split_seed"]  # one final training
 
 
 def flat_row(result: RunResult) -> dict[str, Any]:
@@ -154,9 +154,9 @@ def own_changes(runs: Runs, draws: Draws, tier: str, number: int, encoded: Encod
         if tier in ("base", reference) or (reference, number) not in runs:
             continue
         moved = draws.resampled["auc", tier, number] - draws.resampled["auc", reference, number]
-        low, high = np.nanquantile(moved, [0.025, 0.975])
+        low, high, _ = over_users(moved)
         change = draws.values["auc", tier, number] - draws.values["auc", reference, number]
-        values |= {name: change, f"{name}_low": float(low), f"{name}_high": float(high)}
+        values |= {name: change, f"{name}_low": low, f"{name}_high": high}
         values[f"{name}_delong_p"] = delong_p(encoded, runs[tier, number], runs[reference, number])
     return values
 
@@ -175,7 +175,7 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
     check_suffix(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
+        with temporary_file(path, delete=False) as file:
             temporary = Path(file.name)
         try:
             if path.suffix == ".csv":
@@ -190,16 +190,90 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
         raise RunError(f"{path} could not be written: {error.strerror or error}.") from None
 
 
-def check_writable(path: Path) -> None:
-    """Raise RunError unless a table can be written there: before hours of training rather than after them."""
+def check_writable(ledger: Path) -> None:
+    """Raise RunError unless a ledger and its changes can be written: before hours of training rather than after them."""
+    for path in (ledger, changes_path(ledger)):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.is_dir():
+                raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
+            with temporary_file(path, delete=True):
+                pass
+        except OSError as error:
+            raise RunError(
+                f"{path} cannot be written: {error.strerror or error}. Name another place by --out."
+            ) from None
+
+
+def temporary_file(path: Path, *, delete: bool) -> Any:
+    """Open a new file beside a table, which is renamed to it once it is whole."""
+    return tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-", delete=delete)
+
+
+def check_replaceable(sweep: Sweep, ledger: Path) -> None:
+    """Raise ConfigError where a sweep, which has looked up what has finished, would overwrite what it cannot write again.
+
+    That is a file that is no ledger or no table of changes, and a ledger with final trainings that are not of the study,
+    or more of them than its budget allows for.
+    """
+    for path, columns in ((ledger, CELL), (changes_path(ledger), ["metric", "tier", "reference"])):
+        if path.exists() and not set(columns) <= set(table := read_table(path)) and len(table.columns):
+            raise ConfigError(f"{path} is no table of a sweep's, and would be overwritten. Name another file by --out.")
+    planned = {
+        cell_of(sweep, group.training(repetition, tier, ()))
+        for group in sweep.groups
+        for tier in group.tiers
+        for repetition in group.repetitions
+    }
+    finals = (step.training for step in sweep.steps() if step.stage == "final")
+    there = {cell_of(sweep, training) for training in finals if sweep.known.get(training) is not None}
+    lost, most = cells_in(ledger) - planned, sweep.study.budget.trainings
+    if most is not None and len(to_train := cells_in(ledger) - there) > most:
+        lost = to_train
+    refuse_loss(ledger, lost)
+
+
+def refuse_loss(ledger: Path, lost: set[tuple[str, ...]]) -> None:
+    """Raise ConfigError if there are final trainings that a ledger would lose."""
+    if lost:
+        example = ", ".join(f"{name}={value}" for name, value in zip(CELL, min(lost), strict=True))
+        raise ConfigError(
+            f"{ledger} has {len(lost)} finished trainings that this sweep would leave out, such as {example}. "
+            "Name another file by --out; finished runs are kept."
+        )
+
+
+def cell_of(sweep: Sweep, training: Training) -> tuple[str, ...]:
+    """Return what stands of a training under CELL, as text."""
+    split = training.split
+    name = sweep.splits.names[split.dataset]
+    values = (name, split.k, split.drop_middle, training.model, training.tier, training.seed, split.seed)
+    return tuple(map(str, values))
+
+
+def cells_in(ledger: Path) -> set[tuple[str, ...]]:
+    """Return the final trainings of a ledger, none where there is no such file."""
+    return final_cells(read_table(ledger)) if ledger.exists() else set()
+
+
+def final_cells(table: pd.DataFrame) -> set[tuple[str, ...]]:
+    """Return the final trainings of a ledger."""
+    if table.empty:
+        return set()
+    return set(table.loc[table["stage"] == "final", CELL].astype(str).itertuples(index=False, name=None))
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Return a table that :func:`write_table` may have written, a CSV as text.
+
+    One that is empty has no columns, and one that cannot be read has the column "unreadable".
+    """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_dir():
-            raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
-    except OSError as error:
-        raise RunError(f"{path} cannot be written: {error.strerror or error}. Name another place by --out.") from None
+        return pd.read_csv(path, dtype=str, keep_default_na=False) if path.suffix == ".csv" else pd.read_parquet(path)
+    except pd.errors.EmptyDataError:
+        return pd.DataFrame()
+    except ValueError:
+        return pd.DataFrame(columns=["unreadable"])
 
 
 def umask() -> int:

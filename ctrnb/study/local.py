@@ -11,6 +11,7 @@ from typing import Any
 from ctrnb.errors import ConfigError
 from ctrnb.study.jobs import Failure, Job, Outcome, serve
 
+KILLED = -9  # exit code of a process that the system ended by SIGKILL, as it does where memory ends
 ATTEMPTS = 2  # a training whose worker dies is given to another once
 
 
@@ -56,7 +57,7 @@ class LocalEngine:
             ConfigError: fewer than one worker or thread.
         """
         self.slots = 1 if workers is None else workers
-        self.threads = threads or max(1, available_cores() // max(self.slots, 1))
+        self.threads = max(1, available_cores() // max(self.slots, 1)) if threads is None else threads
         if self.slots < 1 or self.threads < 1:
             raise ConfigError(f"workers={workers}, threads={threads}: at least 1 of each is needed.")
         self.idle = [Worker() for _ in range(self.slots)]
@@ -105,8 +106,10 @@ class LocalEngine:
         if task.attempts < ATTEMPTS:
             self.queue.append(task)
             return
-        reason = f"its worker process died {task.attempts} times, last with exit code {worker.process.exitcode}"
-        self.over.append((task.ticket, Failure(f"{reason} (out of memory, perhaps: use fewer --workers)")))
+        code = worker.process.exitcode
+        hint = " (out of memory, perhaps: use fewer --workers)" if code == KILLED else ""
+        reason = f"its worker process died {task.attempts} times, last with exit code {code}{hint}"
+        self.over.append((task.ticket, Failure(reason)))
 
     def close(self) -> None:
         """End all workers at once."""

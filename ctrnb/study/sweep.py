@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ctrnb.data import Curated, Encoded, Ratings, curate, encode, load
-from ctrnb.errors import RunError
+from ctrnb.errors import ConfigError, RunError
 from ctrnb.study.description import Study
 from ctrnb.study.jobs import Failure, Files, Job, Outcome
 from ctrnb.study.plan import Group, Split, Step, Training, groups, steps
@@ -90,15 +90,28 @@ class LookUp:
 
 
 class Splits:
-    """Curated and encoded datasets, loaded once and the last few kept."""
+    """Curated and encoded datasets, loaded once and the last few kept.
+
+    Attributes:
+        names: of the datasets loaded so far, by what they are called in a study; no two have the same.
+    """
 
     def __init__(self, data_dir: Path | None = None) -> None:
         self.data_dir = data_dir
+        self.names: dict[str, str] = {}
         self.ratings = lru_cache(maxsize=2)(self._ratings)
         self.encoded = lru_cache(maxsize=6)(self._encoded)
 
     def _ratings(self, dataset: str) -> Ratings:
-        return load(dataset, data_dir=self.data_dir)
+        found = load(dataset, data_dir=self.data_dir)
+        for other, name in self.names.items():
+            if name == found.name and other != dataset:
+                raise ConfigError(
+                    f"{other} and {dataset} are both named {name!r}, and a ledger could not tell them apart: write "
+                    "another name = ... into one of them."
+                )
+        self.names[dataset] = found.name
+        return found
 
     def curated(self, split: Split) -> Curated:
         """Return a curated dataset, with the users and items that an encoded one has as codes; it is not kept."""

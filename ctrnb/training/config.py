@@ -17,6 +17,7 @@ TIER_NAMES = {"base": "Base", "control": "Control", "ft": "FT", "ts": "TS"}
 TIERS = tuple(TIER_NAMES)
 PROTOCOL = 2  # raised whenever the training code changes a result for the same settings
 SECTIONS = ("model", "encoder", "training")
+LARGEST = 1e38  # of a coefficient, as float32 holds 3.4e38 and a penalty's gradient has twice the coefficient
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,11 @@ class EncoderConfig:
             raise ConfigError(
                 f"EncoderConfig.readout has {len(self.readout)} coefficients: "
                 f"layers={self.layers} needs {self.layers + 1}, a_0 first."
+            )
+        if not all(abs(coefficient) <= LARGEST for coefficient in self.readout or ()):
+            raise ConfigError(
+                f"EncoderConfig.readout={list(self.readout or ())}: each coefficient must be a number from -{LARGEST:g} "
+                f"to {LARGEST:g}."
             )
 
 
@@ -76,9 +82,14 @@ class TrainingConfig:
             raise ConfigError(f"TrainingConfig.restarts={self.restarts}: it must be 0 or more.")
         if not 0 < self.restart_decay < 1:
             raise ConfigError(f"TrainingConfig.restart_decay={self.restart_decay}: it must be above 0 and below 1.")
-        for name in ("l2_embedding", "l2_network", "weight_decay", "grad_clip", "min_improvement"):
+        for name in ("weight_decay", "grad_clip", "min_improvement"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ConfigError(f"TrainingConfig.{name}={getattr(self, name)}: it must be 0 or more.")
+        for name in ("l2_embedding", "l2_network"):
+            if not 0 <= getattr(self, name) <= LARGEST:
+                raise ConfigError(
+                    f"TrainingConfig.{name}={getattr(self, name)}: it must be 0 or more, and at most {LARGEST:g}."
+                )
         if self.embedding_update == "rows" and self.weight_decay:
             raise ConfigError(
                 "TrainingConfig.weight_decay reaches every row in every step, embedding_update='rows' does not: "
@@ -158,7 +169,7 @@ def settings(model: str, tier: str, overrides: Mapping[str, Any]) -> tuple[Any, 
         section, _, name = key.partition(".")
         if section not in SECTIONS or not name:
             raise ConfigError(
-                f"no setting {key!r}.{nearest(section, SECTIONS)} Settings are written SECTION.NAME with a section "
+                f"no setting {key!r}.{nearest(section, SECTIONS) if name else ''} Settings are written SECTION.NAME with a section "
                 f"of {', '.join(SECTIONS)}, for example training.learning_rate."
             )
         merged[section][name] = value

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ctrnb.data.encode import Encoded
-from ctrnb.errors import DivergenceError
+from ctrnb.errors import ConfigError, DivergenceError
 from ctrnb.evaluation.metrics import auc_on_device, logloss_on_device
 from ctrnb.training.config import TrainingConfig
 from ctrnb.training.network import CTRNetwork
@@ -71,6 +71,7 @@ class Trainer:
         self.network, self.config, self.precision, self.generator = network, config, precision, generator
         self.device = next(network.parameters()).device
         self.train = Batches(encoded, "train", self.device)
+        self.rows = rows_an_epoch(network, len(self.train), config.batch_size)
         self.weights = [weight for weight in network.parameters() if weight.numel()]
         network.ids.sparse_gradient = config.embedding_update == "rows"
         by_rows = [network.ids.table] if network.ids.sparse_gradient else []
@@ -97,7 +98,7 @@ class Trainer:
         """Take one step a batch over the training part in random order; return each batch's mean loss."""
         self.network.train()
         user, item, label = self.train.shuffled(self.generator)
-        starts = range(0, len(self.train), self.config.batch_size)
+        starts = range(0, self.rows, self.config.batch_size)
         losses = torch.empty(len(starts), device=self.device)
         for number, start in enumerate(starts):
             batch = slice(start, start + self.config.batch_size)
@@ -135,6 +136,24 @@ class Trainer:
         norm = nn.utils.get_total_norm(gradients, foreach=True)
         if self.device.type != "cpu" or norm > self.config.grad_clip:
             torch._foreach_mul_(gradients, (self.config.grad_clip / (norm + 1e-6)).clamp(max=1.0))
+
+
+def rows_an_epoch(network: nn.Module, total: int, batch_size: int) -> int:
+    """Return how many of the training interactions an epoch takes: all, or all but the last of its random order.
+
+    That is left out where it would be a batch by itself and the network has batch normalisation, which needs two.
+
+    Raises:
+        ConfigError: every batch is of one interaction, and the network has batch normalisation.
+    """
+    if not any(isinstance(module, nn.BatchNorm1d) for module in network.modules()):
+        return total
+    if batch_size == 1 or total == 1:
+        raise ConfigError(
+            f"training.batch_size={batch_size} with {total} training interactions: this model's batch normalisation needs "
+            "batches of 2 or more."
+        )
+    return total - (total % batch_size == 1)
 
 
 def fit(trainer: Trainer, encoded: Encoded, *, progress: Progress | None = None) -> Fit:
@@ -210,14 +229,17 @@ def penalised(network: CTRNetwork, config: TrainingConfig) -> list[tuple[Tensor,
 
 REMEDY = "Lower training.learning_rate, use training.precision=fp32, or allow training.restarts."
 
+REMEDY_AT_START = "No step had been taken: lower encoder.init_std or encoder.readout, or use training.precision=fp32."
+
 
 def raise_unless_finite(losses: Tensor, epoch: int, *, where: str = "") -> None:
     """Raise DivergenceError if a batch's loss is infinite or not a number; ``where`` is added to the message."""
     bad = (~torch.isfinite(losses)).nonzero()
     if len(bad):
+        batch = int(bad[0].item()) + 1
         raise DivergenceError(
-            f"the training loss is {losses[bad[0]].item()} at epoch {epoch}, batch {bad[0].item() + 1} of "
-            f"{len(losses)}{where}. {REMEDY}"
+            f"the training loss is {losses[bad[0]].item()} at epoch {epoch}, batch {batch} of {len(losses)}{where}. "
+            f"{REMEDY_AT_START if (epoch, batch) == (1, 1) else REMEDY}"
         )
 
 

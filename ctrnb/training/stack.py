@@ -17,7 +17,16 @@ from torch.func import functional_call, vmap
 
 from ctrnb.data.encode import Encoded
 from ctrnb.training.config import TrainingConfig
-from ctrnb.training.loop import Batches, Fit, Progress, Tracker, penalised, probabilities, raise_unless_finite
+from ctrnb.training.loop import (
+    Batches,
+    Fit,
+    Progress,
+    Tracker,
+    penalised,
+    probabilities,
+    raise_unless_finite,
+    rows_an_epoch,
+)
 from ctrnb.training.network import CTRNetwork
 
 EPSILON = 1e-8  # AdamW's, as torch's default
@@ -42,6 +51,7 @@ class Stack:
         self.generators = list(generators)
         self.device = next(self.network.parameters()).device
         self.train = Batches(encoded, "train", self.device)
+        self.rows = rows_an_epoch(self.network, len(self.train), self.config.batch_size)
         self.shapes = {name: weight.shape for name, weight in self.network.named_parameters() if weight.numel()}
         self.flat = torch.cat([end_to_end([w.detach()[None] for w in own(each)]) for each in networks])
         self.buffers = {  # of the rating functions: dropout keys and running statistics; the rest is shared
@@ -73,8 +83,9 @@ class Stack:
 
     def epoch(self) -> Tensor:
         """Take one step a batch, each run in its own random order; return losses (run, step)."""
-        size, total = self.config.batch_size, len(self.train)
-        order = torch.stack([torch.randperm(total, generator=each) for each in self.generators]).to(self.device)
+        size, total = self.config.batch_size, self.rows
+        orders = [torch.randperm(len(self.train), generator=each) for each in self.generators]
+        order = torch.stack(orders).to(self.device)
         whole = total // size
         losses = torch.empty(len(self), -(-total // size), device=self.device)
         for number in range(whole):

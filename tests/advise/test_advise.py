@@ -1,5 +1,6 @@
 import itertools
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,6 +21,7 @@ from ctrnb.study.inprocess import InProcessEngine
 from ctrnb.training import RunStore
 
 GAIN, LOSS, OPEN = Effect(0.004, 0.002, 0.006), Effect(-0.004, -0.006, -0.002), Effect(0.004, -0.001, 0.009)
+ALIKE, UNKNOWN = Effect(0.004, 0.004, 0.004), Effect(0.004, np.nan, np.nan, np.nan)
 SMALL, NOTHING = Effect(0.0005, 0.0001, 0.0012), Effect(0.0001, -0.0004, 0.0006)
 
 
@@ -50,6 +52,9 @@ def shop(tmp_path_factory) -> Path:
         (GAIN, SMALL, UNDECIDED, "against the control the effect is below 0.1 points"),
         (NOTHING, GAIN, EQUAL, "against Base any effect is smaller than 0.1 points"),
         (NOTHING, OPEN, EQUAL, "against Base any effect is smaller than 0.1 points"),
+        (ALIKE, GAIN, UNDECIDED, "against Base there is no interval: fewer than 10 users have test interactions"),
+        (Effect(0.0, 0.0, 0.0), OPEN, UNDECIDED, "against Base there is no interval"),
+        (GAIN, UNKNOWN, UNDECIDED, "against the control there is no interval"),
     ],
 )
 def test_message_passing_pays_only_where_it_beats_both(base, control, verdict, reason) -> None:
@@ -104,6 +109,8 @@ def test_the_budget_decides_what_is_searched_and_how_long_trainings_may_be() -> 
     assert planned(request, cost, 2, 74.0) == (False, 18)
     with pytest.raises(ConfigError, match="too small: 2 epochs of Base, control and FT on synthetic need about"):
         planned(request, cost, 2, 7.0)
+    with pytest.raises(ConfigError, match=r"of 0.001 minutes is too small: .* need about 0.1\."):
+        planned(replace(request, minutes=0.001), {"base": 1e-3, "ft": 2e-3}, 2, 1e-3)
 
 
 def test_a_penalty_that_was_not_searched_far_enough_is_warned_of() -> None:
@@ -145,6 +152,20 @@ def test_advice_on_a_csv_never_seen_is_whole_and_not_trained_twice(shop: Path, t
     before = sorted(tmp_path.iterdir())
     again = advise_on(request, engine=InProcessEngine(threads=1), runs=tmp_path, device="cpu", repeats=30)
     assert sorted(tmp_path.iterdir()) == before and again.ft == found.ft
+
+
+def test_advice_on_one_user_is_undecided_and_says_why(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    pd.DataFrame({"u": "a", "i": range(600), "stars": rng.integers(1, 6, 600)}).to_csv(tmp_path / "r.csv", index=False)
+    (tmp_path / "one.toml").write_text(
+        'middle = []\n[ratings]\npath = "r.csv"\nuser = "u"\nitem = "i"\nrating = "stars"\n'
+    )
+    request = Request(str(tmp_path / "one.toml"), "dcnv2", k=1, minutes=5, seeds=2, epochs=1, search=False)
+    found = advise_on(request, engine=InProcessEngine(threads=1), device="cpu", smallest=0.0, repeats=30)
+    document, text = json.loads(json.dumps(found.as_dict(), allow_nan=False)), "\n".join(lines(found))
+    assert document["verdict"] == UNDECIDED and document["ft"]["effects"]["base"]["low"] is None
+    assert "is undecided: against Base there is no interval: fewer than 10 users" in text and "nan" not in text
+    assert "(no interval)" in text and "Of low there is no interval" in text
 
 
 @pytest.mark.slow

@@ -79,6 +79,22 @@ def test_effects_are_those_of_the_group_alone(small: Encoded, runs: dict) -> Non
     assert (none["change"] == 0).all() and (none["verdict"] == "no significant change").all()
 
 
+def test_a_group_of_fewer_than_ten_test_users_has_no_interval(small: Encoded, runs: dict, recwarn) -> None:
+    code = np.ones(len(small.user_side.id_code), np.int8)
+    code[np.unique(small.user[small.rows("test")])[:9]] = 0
+    grouping = gr.Grouping("own", ("few", "many"), code)
+    draws, pairs = gr.draws_by_group(runs, small, grouping, repeats=REPEATS), [("ft", "base")]
+    rows = gr.effects(draws, grouping, pairs).set_index(["metric", "group"])
+    for metric in gr.METRICS:
+        few = rows.loc[metric, "few"]
+        assert few["verdict"] == "no significant change" and np.isfinite(few["change"])
+        assert few[["change_low", "change_high", "mci_low", "detectable"]].isna().all()
+        assert np.isfinite(rows.loc[(metric, "many"), "change_low"])
+    assert gr.spreads(draws, grouping, [], pairs)["verdict"].iloc[0] == "no significant change"
+    assert gr.targeting(draws, grouping, pairs)["change_verdict"].iloc[0] == "no significant difference"
+    assert not recwarn.list
+
+
 def test_a_smaller_level_widens_the_interval(small: Encoded, runs: dict) -> None:
     grouping = gr.by_activity(small)
     draws = gr.draws_by_group(runs, small, grouping, repeats=REPEATS)

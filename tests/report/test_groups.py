@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
@@ -9,6 +10,7 @@ from ctrnb.cli import app
 from ctrnb.data import Curation, SyntheticConfig, curate, encode, generate
 from ctrnb.errors import ParameterError
 from ctrnb.report import groups, sensitivity
+from ctrnb.report.words import with_interval
 from ctrnb.study import command
 from ctrnb.study.inprocess import InProcessEngine
 
@@ -142,6 +144,10 @@ def test_a_finished_study_is_broken_down_without_training(tmp_path: Path, monkey
         app, ["results", "analyse", str(tmp_path / "s.toml"), "--runs", str(tmp_path / "runs"), "--repeats", "10"]
     )
     assert result.exit_code == 0, result.output
+    unknown = CliRunner().invoke(
+        app, ["results", "analyse", str(tmp_path / "s.toml"), "--runs", str(tmp_path / "runs"), "--field", "nope"]
+    )
+    assert unknown.exit_code == 2 and "users have no field 'nope'. They have: " in unknown.output
     assert sorted((tmp_path / "runs").iterdir()) == before
     effect, spread, target = groups.measured_breakdowns("s")
     assert set(effect["dataset"]) == {"own"} and (effect["k"] == 2).all() and len(spread) and len(target)
@@ -180,3 +186,8 @@ def test_a_finished_study_is_broken_down_without_training(tmp_path: Path, monkey
     change = ledger.loc[ledger["tier"] == "ft", "delta"].mean()
     own = effect[(effect["grouping"] == "activity") & (effect["metric"] == "auc") & (effect["group"] == "all")]
     assert own["change"].item() == pytest.approx(change)
+
+
+def test_a_number_without_interval_says_so() -> None:
+    assert with_interval(0.34, 0.1, 0.59, mark="▲").replace("\xa0", " ") == "▲ +0.34 (+0.10 to +0.59)"
+    assert with_interval(0.34, np.nan, np.nan, mark="=").replace("\xa0", " ") == "+0.34 (no interval)"

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,9 +14,11 @@ from ctrnb.study.changes import (
     holm,
     one_change,
     over_users_and_seeds,
+    resample,
     verdict,
     with_holm,
 )  # fmt: skip
+from ctrnb.study.ledger import own_changes
 
 
 def test_the_variances_of_users_and_seeds_add_up() -> None:
@@ -48,8 +52,9 @@ def test_two_samples_are_combined_as_welch_does() -> None:
     assert found.df == pytest.approx(reference.df) and found.p_value == pytest.approx(reference.pvalue)
 
 
-def test_an_estimate_without_error_is_certain() -> None:
-    assert Estimate(0.0, 0.0, 4).p_value == 1 and Estimate(0.1, 0.0, 4).p_value == 0
+def test_an_estimate_without_error_is_no_certainty() -> None:
+    assert Estimate(0.0, 0.0, 4).p_value == 1 and np.isnan(Estimate(0.1, 0.0, 4).p_value)
+    assert verdict(0.1, 0.1) == "no significant change"
 
 
 def test_the_detectable_effect_agrees_with_the_noncentral_t() -> None:
@@ -88,7 +93,7 @@ def test_the_interval_covers_the_truth_and_that_over_seeds_alone_does_not() -> N
 def test_verdicts_follow_the_interval_and_the_metric() -> None:
     assert verdict(0.1, 0.2) == "improved" and verdict(-0.2, -0.1) == "worse"
     assert verdict(0.1, 0.2, "logloss") == "worse" and verdict(-0.2, -0.1, "logloss") == "improved"
-    assert verdict(-0.1, 0.1) == "no significant change" and verdict(np.nan, np.nan) == ""
+    assert verdict(-0.1, 0.1) == "no significant change" and verdict(np.nan, np.nan) == "no significant change"
 
 
 def test_holm_by_hand() -> None:
@@ -125,6 +130,29 @@ def test_a_comparison_by_hand(draws: Draws) -> None:
     moved = np.array([(0.01 + 0.03) / 2, (0.02 + 0.04) / 2, (0.01 + 0.02) / 2, (0.00 + 0.03) / 2])
     assert row["se_users"] == pytest.approx(moved.std(ddof=1))
     assert row["p_seeds"] == pytest.approx(stats.ttest_rel([0.81, 0.85], [0.80, 0.82]).pvalue)
+
+
+@pytest.mark.parametrize(("users", "known"), [(1, False), (9, False), (10, True)])
+def test_an_interval_over_users_needs_ten_of_them(users: int, known: bool, recwarn) -> None:
+    """With fewer nothing is significant, by however much and however surely over seeds, and the columns stay."""
+    rng = np.random.default_rng(0)
+    n, seeds, label = 40 * users, (0, 1), np.tile([0, 1], 20 * users)
+    test = SimpleNamespace(
+        rows=lambda _: np.arange(n), label=label, user=np.arange(n) % users, middle=np.zeros(n, bool),
+        user_side=SimpleNamespace(id_code=np.arange(users)),
+    )  # fmt: skip
+    scores = {"base": rng.random(n), "ft": 0.5 * label + rng.random(n)}
+    runs = {(tier, s): SimpleNamespace(probabilities=p + s * 1e-9) for tier, p in scores.items() for s in seeds}
+    draws = resample(runs, [test, test], repeats=50)
+    table = with_holm(pd.DataFrame(changes(draws, ["base", "ft"])))
+    row = table[(table["metric"] == "auc") & (table["reference"] == "base")].iloc[0]
+    assert row["change"] > 0.1 and row["verdict"] == ("improved" if known else "no significant change")
+    assert all(
+        np.isnan(row[name]) != known for name in ("users_low", "se_users", "low", "high", "p_value", "p_holm", "mde")
+    )
+    moved = own_changes(runs, draws, "ft", 0, test)
+    assert np.isnan(moved["delta_low"]) != known and moved["delta"] > 0.1
+    assert not recwarn.list
 
 
 def test_rows_are_what_was_trained(draws: Draws) -> None:

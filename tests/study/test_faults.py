@@ -146,6 +146,60 @@ def test_a_file_of_a_run_cut_at_any_4_kib_is_never_read(tmp_path: Path, name: st
     assert np.array_equal(store.find("abc").probabilities, result.probabilities)
 
 
+# A ledger or another file that a sweep would overwrite
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("seeds = [0, 1]", 'seeds = [0, 1]\ntiers = ["base"]'),
+        ("seeds = [0, 1]", "seeds = [1, 2]"),
+        ("[grid.any.ft]", "[budget]\ntrainings = 1\n\n[grid.any.ft]"),
+    ],
+    ids=["fewer tiers", "other seeds", "a budget"],
+)
+def test_a_ledger_is_not_replaced_by_one_with_less(own: Path, old: str, new: str) -> None:
+    sweep(own)
+    ledger, path = own / "runs" / "study.csv", own / "study.toml"
+    before = ledger.read_bytes()
+    path.write_text(path.read_text().replace(old, new))
+    given = arguments(own, runs=own / "other", out=ledger)
+    ends_in_one_line(CliRunner().invoke(app, given), "study.csv has")
+    assert ledger.read_bytes() == before and not list((own / "other").glob("*/run.json"))
+
+
+def test_a_ledger_is_kept_where_trainings_fail_that_it_has(own: Path, monkeypatch) -> None:
+    sweep(own)
+    ledger = own / "runs" / "study.csv"
+    before = ledger.read_bytes()
+    monkeypatch.setattr(Trainer, "step", raising(RuntimeError("as asked")))
+    monkeypatch.setattr("ctrnb.study.engines.start", HereEngine)
+    one = next((own / "runs").glob("*/run.json"))
+    one.write_text("{}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ends_in_one_line(CliRunner().invoke(app, arguments(own)), "finished trainings that this sweep would leave out")
+    assert ledger.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["mine.csv", "mine-changes.csv", "mine.parquet"])
+def test_a_file_that_is_no_ledger_is_not_overwritten(own: Path, name: str) -> None:
+    place = own / name
+    place.write_text("PAR1 no table" if place.suffix == ".parquet" else (own / "r.csv").read_text())
+    before = place.read_bytes()
+    given = arguments(own, out=own / f"mine{place.suffix}")
+    ends_in_one_line(CliRunner().invoke(app, given), f"{name} is no table of a sweep's")
+    assert place.read_bytes() == before and not list((own / "runs").glob("*/run.json"))
+
+
+def test_an_empty_file_may_be_written(own: Path) -> None:
+    (own / "new.csv").touch()
+    outcome = command.sweep(
+        own / "study.toml", own / "runs", HereEngine(), data_dir=None, device="cpu", out=own / "new.csv"
+    )
+    assert outcome["complete"] and ledgers(own) == ["new", "r"]
+
+
 # Two sweeps on one ledger
 
 
@@ -215,6 +269,16 @@ def ends_in_one_line(result, message: str) -> None:
     lines = [line for line in result.stderr.splitlines() if line.startswith("ctrnb: ")]
     assert result.exit_code == 2 and len(lines) == 1 and message in lines[0], result.stderr
     assert result.exception is None or isinstance(result.exception, SystemExit)
+
+
+def test_a_ledger_whose_changes_or_name_cannot_be_written_is_named_before_anything_is_trained(own: Path) -> None:
+    (own / "l-changes.csv").mkdir()
+    ends_in_one_line(CliRunner().invoke(app, arguments(own, out=own / "l.csv")), "l-changes.csv cannot be written")
+    name = (
+        "数" * 80
+    )  # 240 bytes: the ledger's own name fits into the 255 that a file system takes, those beside it do not
+    ends_in_one_line(CliRunner().invoke(app, arguments(own, out=own / f"{name}.csv")), "File name too long")
+    assert not list((own / "runs").glob("*/run.json"))
 
 
 @pytest.mark.parametrize(("option", "make"), [("runs", "file"), ("out", "folder"), ("out", "below a file")])

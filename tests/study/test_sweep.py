@@ -1,5 +1,6 @@
 import json
 import os
+import signal
 import warnings
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ctrnb.cli import app
-from ctrnb.errors import DataError
+from ctrnb.errors import ConfigError, DataError
 from ctrnb.study import command, engines
 from ctrnb.study.description import read_study
 from ctrnb.study.inprocess import InProcessEngine
@@ -221,10 +222,13 @@ def test_seeds_of_the_split_are_paired_too(own: Path, ledger) -> None:
 
 
 class Fatal:
-    """An object that ends the process that unpickles it."""
+    """An object that ends the process that unpickles it, as it does itself or as the system does where memory ends."""
+
+    def __init__(self, by_signal: bool = False) -> None:
+        self.by_signal = by_signal
 
     def __reduce__(self):
-        return os._exit, (7,)
+        return (signal.raise_signal, (signal.SIGKILL,)) if self.by_signal else (os._exit, (7,))
 
 
 @pytest.mark.slow
@@ -236,13 +240,26 @@ def test_a_worker_that_dies_takes_only_its_own_training(own: Path) -> None:
         good = state.job([step], 1)
         engine.submit(1, Job(Fatal(), {}, {}, "cpu", 1))
         engine.submit(2, good)
+        engine.submit(3, Job(Fatal(by_signal=True), {}, {}, "cpu", 1))
         outcomes = {}
-        while len(outcomes) < 2:
+        while len(outcomes) < 3:
             outcomes |= dict(engine.wait(timeout=1))
-        assert isinstance(outcomes[1], Failure) and "exit code 7" in outcomes[1].reason
+        assert isinstance(outcomes[1], Failure) and outcomes[1].reason.endswith("last with exit code 7")
+        assert isinstance(outcomes[3], Failure) and "exit code -9 (out of memory, perhaps" in outcomes[3].reason
         assert "run.json" in outcomes[2][0]
     finally:
         engine.close()
+
+
+def test_two_datasets_of_one_name_are_refused_before_anything_is_trained(own: Path) -> None:
+    (own / "b").mkdir()
+    (own / "b" / "own.toml").write_text((own / "own.toml").read_text())
+    (own / "b" / "r.csv").write_text((own / "r.csv").read_text())
+    path = own / "study.toml"
+    path.write_text(path.read_text().replace('["own.toml"]', '["own.toml", "b/own.toml"]'))
+    with pytest.raises(ConfigError, match=r"own.toml and .*b/own.toml are both named 'own'"):
+        sweep(own)
+    assert not list((own / "runs").glob("*/run.json"))
 
 
 def test_tables_of_nothing_are_empty(own: Path) -> None:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -46,6 +48,23 @@ def test_a_stacked_epoch_equals_each_run_alone(small, model: str, tier: str, dev
         for name, weight in network.named_parameters():
             if weight.numel():
                 assert torch.allclose(found[name][place].cpu(), weight, atol=1e-6), name
+
+
+@pytest.mark.parametrize(("model", "left_out"), [("afn", 1), ("dcnv2", 0)])
+def test_a_last_batch_of_one_is_left_out_where_there_is_batch_normalisation(small, model: str, left_out: int) -> None:
+    total = len(small.rows("train"))
+    networks, config, generators = networks_of(small, model, "base", [3])
+    config = replace(config, batch_size=next(size for size in range(50, total) if total % size == 1))
+    together = Stack(networks, small, [config], precision="fp32", generators=generators).epoch()
+    networks, _, generators = networks_of(small, model, "base", [3])
+    losses = Trainer(networks[0], small, config, precision="fp32", generator=generators[0]).epoch()
+    assert len(losses) == total // config.batch_size + 1 - left_out
+    assert torch.allclose(together[0], losses, atol=1e-6)
+
+
+def test_batches_of_one_are_refused_where_there_is_batch_normalisation(small) -> None:
+    with pytest.raises(ConfigError, match="batch_size=1 with .* needs batches of 2 or more"):
+        train(small, "afn", "base", seed=0, overrides=FAST | {"training.batch_size": 1})
 
 
 @pytest.mark.parametrize("tier", ["base", "ft", "control"])

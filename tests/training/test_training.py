@@ -169,6 +169,12 @@ def test_rows_are_plain_json(small) -> None:
         ({"encoder.edges": "all"}, "one of 'observed', 'positive'"),
         ({"encoder.readout": [1.0], "encoder.layers": 2}, "needs 3"),
         ({"model.hidden": "wide"}, "expected a list of a whole number"),
+        ({"training": 1}, "no setting 'training'. Settings are written SECTION.NAME"),
+        ({"encoder.readout": [float("nan"), 0, 0, 0], "encoder.layers": 3}, "readout=.nan, .*from -1e.38 to 1e.38"),
+        ({"encoder.readout": [1e300, 0, 0, 0], "encoder.layers": 3}, "each coefficient must be a number from"),
+        ({"training.l2_embedding": 1e300}, "l2_embedding=1e.300: it must be 0 or more, and at most 1e.38"),
+        ({"training.l2_network": 1e39}, "l2_network=1e.39: it must be"),
+        ({"model.dropout": 0.999999}, "dropout=0.999999: .* at most 1 - 1/65536"),
     ],
 )
 def test_wrong_settings_are_refused(small, overrides: dict, message: str) -> None:
