@@ -93,8 +93,8 @@ class Curated:
 def curate(ratings: Ratings, curation: Curation) -> Curated:
     """Return the k-core of ``ratings``, labelled and split.
 
-    Middle ratings are removed first where asked, since the filter would otherwise count what is not kept; warn where there
-    are none.
+    Middle ratings are removed first where asked, since the filter would otherwise count what is not kept; warn where
+    there are none.
 
     Raises:
         DataError: nothing remains, a part of the split is empty, or a part has one class only.
@@ -107,8 +107,8 @@ def curate(ratings: Ratings, curation: Curation) -> Curated:
     if curation.drop_middle and keep.all():
         named = ", ".join(f"{rating:g}" for rating in ratings.middle) or "none"
         warnings.warn(
-            f"{ratings.name}: no rating is a middle rating (middle: {named}), so that dropping them changes nothing. Name "
-            "yours by middle = [...] in the dataset's TOML.",
+            f"{ratings.name}: no rating is a middle rating (middle: {named}), so that dropping them changes nothing. "
+            "Name yours by middle = [...] in the dataset's TOML.",
             stacklevel=2,
         )
     rows = core_rows(ratings, np.flatnonzero(keep), curation)

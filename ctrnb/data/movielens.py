@@ -163,8 +163,8 @@ def read_ratings(release: Release, place: Path, separator: str) -> pd.DataFrame:
         raise DataError(first_bad_rating(content, where, separator))
     if len(frame) != release.ratings:
         warnings.warn(
-            f"{where} holds {len(frame):,} ratings where {release.name} has {release.ratings:,}: it was cut short or is "
-            "another file. Fetch it again.",
+            f"{where} holds {len(frame):,} ratings where {release.name} has {release.ratings:,}: it was cut short or "
+            "is another file. Fetch it again.",
             stacklevel=2,
         )
     return frame

@@ -126,8 +126,8 @@ def distinct_pairs(config: SyntheticConfig, rng: np.random.Generator) -> tuple[n
             fresh = rng.choice(fresh, wanted - len(pairs), replace=False)
         pairs = np.union1d(pairs, fresh)
     raise ConfigError(
-        f"synthetic density={config.density}, tail={config.tail}: with so long a tail, so many distinct pairs are not drawn. "
-        "Use a smaller tail or density."
+        f"synthetic density={config.density}, tail={config.tail}: with so long a tail, so many distinct pairs are not "
+        "drawn. Use a smaller tail or density."
     )
 
 

@@ -324,7 +324,7 @@ def numbers(column: pd.Series, path: Place, name: str) -> np.ndarray:
 
 
 def moved_by_rounding(rating: np.ndarray, description: Description) -> np.ndarray:
-    """Return which ratings (N,), rounded to 32 bits, would reach ``positive`` or become a middle rating, which they do not."""
+    """Return which ratings (N,) would, in 32 bits, reach ``positive`` or be middle ratings, which they are not."""
 
     def onto(mark: float) -> np.ndarray:
         rounded = np.float32(mark)

@@ -35,7 +35,7 @@ def split_variant(dataset: str) -> tuple[str, dict[str, str]]:
 
 
 def parts(dataset: str) -> tuple[str, str, str]:
-    """Return ``("shop.toml", ":", "thin=0.5")`` for ``"shop.toml:thin=0.5"``, and two empty texts behind a plain name."""
+    """Return ``("shop.toml", ":", "thin=0.5")`` for ``"shop.toml:thin=0.5"``; a plain name has empty ones."""
     found = re.fullmatch(r"(.+?)(:)(\w+=.*)", dataset)
     return (found[1], found[2], found[3]) if found else (dataset, "", "")
 

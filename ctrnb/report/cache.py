@@ -102,9 +102,10 @@ def file_of(name: str) -> Path | None:
 
 
 def named_files(values: Any, folder: Path, seen: set[Path] | None = None) -> Iterator[tuple[str, str]]:
-    """Yield name and state of every file that values name, as a variant or not, and of those that a TOML among them names.
+    """Yield name and state of every file that values name, a variant's too, and of those that a TOML among them names.
 
-    So of a study's datasets and of their tables. TOMLs are known by their text, others, which may be large, by size and time.
+    So of a study's datasets and of their tables. TOMLs are known by their text, others, which may be large, by size and
+    time.
 
     Args:
         folder: that the names are relative to.

@@ -54,7 +54,8 @@ def run_tiers(
     """Train every model in every tier with every seed; return the ledger and its changes (:func:`run`).
 
     Raises:
-        ParameterError: ``models`` or ``seeds`` is no list.  ConfigError: a name or number that cannot be.  RunError: a training failed.
+        ParameterError: ``models`` or ``seeds`` is no list.  ConfigError: a name or number that cannot be.
+        RunError: a training failed.
     """
     names, repeats = tuple(as_list(models, "models")), tuple(as_list(seeds, "seeds"))
     cell = Cell((dataset,), (k,), names, tuple(tiers), repeats, (drop_middle,))

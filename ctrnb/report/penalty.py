@@ -50,8 +50,8 @@ def run(
         ParameterError: ``penalties`` is no list of numbers, or ``seeds`` no list.
     """
     return sweep_penalties(
-        dataset, model, as_numbers(penalties, "penalties"), k=k, seeds=as_list(seeds, "seeds"), epochs=epochs, engine=InProcessEngine(),
-        store=RunStore(runs_folder()),
+        dataset, model, as_numbers(penalties, "penalties"), k=k, seeds=as_list(seeds, "seeds"), epochs=epochs,
+        engine=InProcessEngine(), store=RunStore(runs_folder()),
     )  # fmt: skip
 
 

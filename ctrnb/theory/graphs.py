@@ -14,7 +14,7 @@ def checked_graphs() -> dict[str, BipartiteGraph]:
     """Return training graphs by name: ml-1m (k = 6) and yelp-small (k = 3) where their files are here, else synthetic
     (k = 3).
 
-    Nothing is downloaded: a dataset whose files are absent or unreadable is left out, with a warning where they are there.
+    Nothing is downloaded: a dataset whose files are absent or unreadable is left out, with a warning where they are.
     """
     return dict(load_graphs(data_folder(None)))
 
