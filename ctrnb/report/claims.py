@@ -205,25 +205,24 @@ def readable(table: pd.DataFrame, closed: pd.DataFrame) -> pd.DataFrame:
     alone = {(row.key, row.dataset): f"{worded(row)} ({row.cells})" for row in closed.itertuples()}
     shown = pd.DataFrame(
         {
-            "claim": table["claim"],
-            "source": table["source"],
+            "claim": [f"{row.claim} ({row.source})" for row in table.itertuples()],
             "dataset": table["dataset"],
-            "seeds": table["seeds"],
+            "verdict": [worded(row) for row in table.itertuples()],
+            "in closed cells": [alone.get((row.key, row.dataset), "none") for row in table.itertuples()],
             "cells: yes / no / undecided": [
                 f"{row.reproduced} / {row.not_reproduced} / {row.undecided} of {row.printed}"
                 for row in table.itertuples()
             ],
-            "paper's Δ% in our interval": [
-                "–" if row.ours else f"{row.inside} of {row.cells}" for row in table.itertuples()
-            ],
+            "ours Δ%": table["ours_percent"].map("{:+.2f}".format),
             "paper Δ%": [
                 "–" if row.ours else f"{row.paper_percent:+.2f}" + (f", {row.against} against" if row.against else "")
                 for row in table.itertuples()
             ],
-            "ours Δ%": table["ours_percent"].map("{:+.2f}".format),
+            "paper's in our interval": [
+                "–" if row.ours else f"{row.inside} of {row.cells}" for row in table.itertuples()
+            ],
             "detectable Δ%": table["detectable_percent"].map("{:.2f}".format),
-            "verdict": [worded(row) for row in table.itertuples()],
-            "in closed cells": [alone.get((row.key, row.dataset), "none") for row in table.itertuples()],
+            "seeds": table["seeds"],
         }
     )
     return shown.set_index(["claim", "dataset"])

@@ -172,12 +172,12 @@ def test_a_gain_that_the_control_has_too_is_not_said_to_hold_against_it() -> Non
     table = claims(measured_like(3), TABLES).set_index("claim")
     claim = next(each for each in CLAIMS if (each.tier, each.reference) == ("ft", "control"))
     assert claim.ours and table.loc[claim.text, "verdict"] == UNDECIDED and table.loc[claim.text, "cells"] == 9
-    shown = words.readable(table.reset_index(), table.reset_index()).loc[claim.text].iloc[0]
+    shown = words.readable(table.reset_index(), table.reset_index()).loc[f"{claim.text} ({claim.source})"].iloc[0]
     assert shown["paper Δ%"] == "–" and shown["verdict"] == UNDECIDED
     lost = measured_like(3).assign(change_percent=lambda frame: frame["change_percent"] - 5)
     table = claims(lost, TABLES)
     assert table.loc[table["key"] == claim.key, "verdict"].item() == NOT_REPRODUCED
-    assert words.readable(table, table).loc[claim.text, "verdict"].item() == "does not hold"
+    assert words.readable(table, table).loc[f"{claim.text} ({claim.source})", "verdict"].item() == "does not hold"
 
 
 def test_supervision_pairs_compare_levels_of_like_density() -> None:
