@@ -98,8 +98,8 @@ def summarise(rows: pd.DataFrame, changes: pd.DataFrame) -> pd.DataFrame:
     """Return mean over seeds by dataset, k, model and tier: metrics, the relative change to Base in percent, the verdict.
 
     ``delta`` is the change of AUC to Base and ``gain`` that to the control, with ``_low`` and ``_high``, a 95 % interval
-    over test users and seeds (:mod:`ctrnb.study.changes`), and ``_p``, its p-value. ``verdict`` is what ``delta``'s says: improved, worse, or no
-    significant change.
+    over test users and seeds (:mod:`ctrnb.study.changes`), and ``_p``, its p-value. ``verdict`` is what ``delta``'s says:
+    improved, worse, or no significant change.
 
     Args:
         rows, changes: a ledger and what was kept beside it (:mod:`ctrnb.study.ledger`).

@@ -8,12 +8,12 @@ from ctrnb.errors import ConfigError
 from ctrnb.study.description import read_study
 from ctrnb.study.estimate import Timing, estimated_seconds, probe, timings
 from ctrnb.study.ledger import (
-    cells_in,
     changes_path,
     check_replaceable,
     check_suffix,
     check_writable,
-    final_cells,
+    finals_in,
+    finals_of,
     refuse_loss,
     tables,
     write_table,
@@ -138,7 +138,7 @@ def write_ledger(state: Sweep, out: Path) -> dict[str, str]:
     ledger, changes = tables(state)
     if ledger.empty:
         return {}
-    refuse_loss(out, cells_in(out) - final_cells(ledger))
+    refuse_loss(out, finals_in(out) - finals_of(ledger))
     write_table(ledger, out)
     write_table(changes, changes_path(out))
     return {"ledger": str(out), "changes": str(changes_path(out))}

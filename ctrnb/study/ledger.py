@@ -21,13 +21,14 @@ from ctrnb.models import DISPLAY
 from ctrnb.spreadsheet import harmless_table
 from ctrnb.study.changes import Draws, Runs, changes, delong_p, over_users, resample, with_holm
 from ctrnb.study.plan import Group, Step, Training, steps
+from ctrnb.study.results import CELL
 from ctrnb.study.sweep import Sweep
 from ctrnb.training import RunResult
 from ctrnb.training.config import TIER_NAMES, TIERS
 
 GAINS = (("delta", "base"), ("gain", "control"))
 SUFFIXES = (".csv", ".parquet")
-CELL = ["dataset", "k", "drop_middle", "model", "tier", "seed", "split_seed"]  # one final training
+FINAL = [*CELL, "tier", "seed", "split_seed"]  # which final training a row is
 
 
 def flat_row(result: RunResult) -> dict[str, Any]:
@@ -216,19 +217,19 @@ def check_replaceable(sweep: Sweep, ledger: Path) -> None:
     That is a file that is no ledger or no table of changes, and a ledger with final trainings that are not of the study,
     or more of them than its budget allows for.
     """
-    for path, columns in ((ledger, CELL), (changes_path(ledger), ["metric", "tier", "reference"])):
+    for path, columns in ((ledger, FINAL), (changes_path(ledger), ["metric", "tier", "reference"])):
         if path.exists() and not set(columns) <= set(table := read_table(path)) and len(table.columns):
             raise ConfigError(f"{path} is no table of a sweep's, and would be overwritten. Name another file by --out.")
     planned = {
-        cell_of(sweep, group.training(repetition, tier, ()))
+        final_of(sweep, group.training(repetition, tier, ()))
         for group in sweep.groups
         for tier in group.tiers
         for repetition in group.repetitions
     }
     finals = (step.training for step in sweep.steps() if step.stage == "final")
-    there = {cell_of(sweep, training) for training in finals if sweep.known.get(training) is not None}
-    lost, most = cells_in(ledger) - planned, sweep.study.budget.trainings
-    if most is not None and len(to_train := cells_in(ledger) - there) > most:
+    there = {final_of(sweep, training) for training in finals if sweep.known.get(training) is not None}
+    lost, most = finals_in(ledger) - planned, sweep.study.budget.trainings
+    if most is not None and len(to_train := finals_in(ledger) - there) > most:
         lost = to_train
     refuse_loss(ledger, lost)
 
@@ -236,31 +237,31 @@ def check_replaceable(sweep: Sweep, ledger: Path) -> None:
 def refuse_loss(ledger: Path, lost: set[tuple[str, ...]]) -> None:
     """Raise ConfigError if there are final trainings that a ledger would lose."""
     if lost:
-        example = ", ".join(f"{name}={value}" for name, value in zip(CELL, min(lost), strict=True))
+        example = ", ".join(f"{name}={value}" for name, value in zip(FINAL, min(lost), strict=True))
         raise ConfigError(
             f"{ledger} has {len(lost)} finished trainings that this sweep would leave out, such as {example}. "
             "Name another file by --out; finished runs are kept."
         )
 
 
-def cell_of(sweep: Sweep, training: Training) -> tuple[str, ...]:
-    """Return what stands of a training under CELL, as text."""
+def final_of(sweep: Sweep, training: Training) -> tuple[str, ...]:
+    """Return what stands of a training under FINAL, as text."""
     split = training.split
     name = sweep.splits.names[split.dataset]
     values = (name, split.k, split.drop_middle, training.model, training.tier, training.seed, split.seed)
     return tuple(map(str, values))
 
 
-def cells_in(ledger: Path) -> set[tuple[str, ...]]:
+def finals_in(ledger: Path) -> set[tuple[str, ...]]:
     """Return the final trainings of a ledger, none where there is no such file."""
-    return final_cells(read_table(ledger)) if ledger.exists() else set()
+    return finals_of(read_table(ledger)) if ledger.exists() else set()
 
 
-def final_cells(table: pd.DataFrame) -> set[tuple[str, ...]]:
+def finals_of(table: pd.DataFrame) -> set[tuple[str, ...]]:
     """Return the final trainings of a ledger."""
     if table.empty:
         return set()
-    return set(table.loc[table["stage"] == "final", CELL].astype(str).itertuples(index=False, name=None))
+    return set(table.loc[table["stage"] == "final", FINAL].astype(str).itertuples(index=False, name=None))
 
 
 def read_table(path: Path) -> pd.DataFrame:
