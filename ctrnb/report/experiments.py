@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 
 from ctrnb.data import Curation, Encoded, curate, encode, load
-from ctrnb.errors import RunError
 from ctrnb.evaluation.groups import GROUPS
 from ctrnb.report.parameters import as_list
 from ctrnb.report.provenance import provenance
@@ -79,9 +78,7 @@ def run(study: Study, runs: Path | None = None) -> tuple[pd.DataFrame, pd.DataFr
     """
     state = Sweep(study, RunStore(runs or runs_folder()))
     state.run(InProcessEngine())
-    if state.failures:
-        training, reason = next(iter(state.failures.items()))
-        raise RunError(f"{study.name}: {len(state.failures)} trainings failed, first {training}: {reason}")
+    state.require()
     rows, changes = tables(state)
     return rows[rows["stage"] == "final"].reset_index(drop=True), changes
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ctrnb.errors import ConfigError, RunError
+from ctrnb.errors import ConfigError
 from ctrnb.study.changes import estimate, resample
 from ctrnb.study.description import Cell, Study
 from ctrnb.study.ledger import final_runs, finished, tables
@@ -51,12 +51,10 @@ def sweep_penalties(
     limit = {} if epochs is None else {"epochs": epochs}
     for penalty in sorted(penalties):
         fixed = {"training": {"precision": "fp32", "l2_embedding": penalty, **limit}}
-        study = Study("penalties", (Cell((dataset,), (k,), (model,), seeds=tuple(seeds)),), fixed=fixed)
+        study = Study(f"penalty {penalty:g}", (Cell((dataset,), (k,), (model,), seeds=tuple(seeds)),), fixed=fixed)
         state = Sweep(study, store, splits, device=device, observer=observer or Observer())
         state.run(engine)
-        if state.failures:
-            training, reason = next(iter(state.failures.items()))
-            raise RunError(f"{training}, penalty {penalty:g}: {reason}")
+        state.require()
         states[penalty] = state
     found = [[table.assign(penalty=penalty) for table in tables(state)] for penalty, state in states.items()]
     ledgers, changes = zip(*found, strict=True)

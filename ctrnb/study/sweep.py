@@ -202,6 +202,16 @@ class Sweep:
         finished = sum(self.known.get(step.training) is not None for step in finals)
         return finished == len(group.tiers) * len(group.repetitions)
 
+    def require(self) -> None:
+        """Require that no training failed.
+
+        Raises:
+            RunError: one did.
+        """
+        if self.failures:
+            training, reason = next(iter(self.failures.items()))
+            raise RunError(f"{self.study.name}: trainings failed: {len(self.failures)}, the first {training}: {reason}")
+
     def run(self, engine: Engine, clock: Callable[[], float] = time.monotonic) -> None:
         """Train what is open, as far as the budget goes; failures are kept and the rest goes on."""
         self.store.tidy()

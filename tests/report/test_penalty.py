@@ -66,7 +66,7 @@ def test_a_failed_training_is_named(toml: str) -> None:
         def wait(self, timeout: float) -> list:
             return [(self.jobs.popleft()[0], Failure("as asked"))] if self.jobs else []
 
-    with pytest.raises(RunError, match="penalty 1e-05: as asked"):
+    with pytest.raises(RunError, match="penalty 1e-05: .*: as asked"):
         sweep(toml, [1e-5], engine=Failing(threads=1))
 
 
