@@ -3,12 +3,14 @@
 seaborn draws them; it knows tidy tables, confidence bands and a colour-blind palette.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
@@ -188,10 +190,11 @@ def claims_by_section(findings: pd.DataFrame, verdicts: list[str], title: str) -
     """Draw how many claims of each section have each verdict: columns section, verdict; counts stand in the bars."""
     counts = pd.crosstab(findings["section"], findings["verdict"]).reindex(columns=verdicts, fill_value=0)
     counts = counts.loc[list(dict.fromkeys(findings["section"]))]
+    verdicts = [verdict for verdict in verdicts if counts[verdict].any()]
     figure, axis = plt.subplots(figsize=(5, 1.8 + 0.3 * len(counts)))
     left = np.zeros(len(counts))
-    hatches = ("", "//", "xx", "..", "\\\\", "")
-    for verdict, hatch, colour in zip(verdicts, hatches, sns.color_palette("colorblind", len(verdicts)), strict=True):
+    hatches = ("", "//", "xx", "..", "\\\\", "--", "++", "")
+    for verdict, hatch, colour in zip(verdicts, hatches, sns.color_palette("colorblind", len(verdicts)), strict=False):
         bars = axis.barh(
             counts.index, counts[verdict], left=left, label=verdict, color=colour, hatch=hatch, edgecolor="white"
         )
@@ -207,6 +210,7 @@ def claims_by_section(findings: pd.DataFrame, verdicts: list[str], title: str) -
     return figure
 
 
+MANY = 12  # points of a panel from which on the longest bars may leave it
 REFERENCE_STYLES = {"base": ("Base", "o"), "control": ("Control", "s")}
 
 
@@ -233,60 +237,95 @@ def effects_by_group(table: pd.DataFrame, title: str) -> Figure:
 
 
 def effects_by_density(places: pd.DataFrame, density_percent: float, title: str) -> Figure:
-    """Draw measured changes in points against density, and the density of one dataset as a line.
+    """Draw measured changes in points, a row a dataset and core from sparse to dense, and a line where one density lies.
 
-    Columns: density_percent, reference, change, low, high, open; open cells are drawn hollow.
+    Columns: dataset, k, density_percent, reference, change, low, high, open; open cells are drawn hollow.
     """
-    figure, axis = plt.subplots(figsize=(5.2, 3.8))
-    for (reference, unsure), rows in places.groupby(["reference", "open"]):
+    rows = places.sort_values("density_percent", kind="stable")
+    names = (rows["dataset"] + ", k = " + rows["k"].astype(str)).to_numpy()
+    order = list(dict.fromkeys(names))
+    figure, axis = plt.subplots(figsize=(5.2, 1.8 + 0.45 * len(order)))
+    for (reference, unsure), part in rows.assign(row=[order.index(name) for name in names]).groupby(["reference", "open"]):
         name, marker = REFERENCE_STYLES[str(reference)]
-        shift = 0.95 if reference == "base" else 1.05
-        spread = reach(rows, "change", "low", "high")
-        x = shift * rows["density_percent"]
+        y = part["row"] + (-0.15 if reference == "base" else 0.15)
         axis.errorbar(
-            x, 100 * rows["change"], yerr=spread, fmt=marker, ms=6, capsize=3, color=TIER_COLOURS[name],
-            markerfacecolor="white" if unsure else TIER_COLOURS[name], label=f"to {name}{', open' if unsure else ''}",
+            100 * part["change"], y, xerr=reach(part, "change", "low", "high"), fmt=marker, ms=6, capsize=3,
+            color=TIER_COLOURS[name], markerfacecolor="white" if unsure else TIER_COLOURS[name],
+            label=f"to {name}{', open' if unsure else ''}",
         )  # fmt: skip
-    axis.axhline(0, color="0.3", lw=1)
-    axis.axvline(density_percent, color="0.3", ls="--", lw=1.2, label="this dataset")
-    axis.set(xscale="log", xlabel="density, % (log scale)", ylabel="change in test AUC, points of 0.01", title=title)
-    figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    axis.axvline(0, color="0.3", lw=1)
+    densities = dict(zip(names, rows["density_percent"], strict=True))
+    here = sum(density <= density_percent for density in densities.values()) - 0.5
+    axis.axhline(here, color="0.3", ls="--", lw=1.2, label=f"this dataset, {density_percent:.2g} %")
+    axis.set(
+        yticks=range(len(order)), yticklabels=[f"{name} ({densities[name]:.2g} %)" for name in order],
+        ylim=(len(order) - 0.3, -0.7), title=title, xlabel="change in test AUC, points of 0.01",
+    )  # fmt: skip
+    axis.grid(axis="y", visible=False)
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
 
 
-def dose_response(
-    effects: pd.DataFrame, dose: str, label: str, title: str, hue: str | None = None, line: Any = None
-) -> Figure:
-    """Draw effects in points against a dose with their intervals, and a fitted line with its band.
+def dose_responses(panels: Sequence[dict[str, Any]]) -> Figure:
+    """Draw effects in points against a dose with their intervals, and a fitted line with its band: a panel an experiment.
 
     Args:
-        effects: columns change, low, high and the dose.
-        hue: a column that marks and colours the points.
-        line: (dose, middle, low, high) arrays of the fit.
+        panels: for each ``effects`` (columns change, low, high, open and the dose; open ones are drawn hollow), ``dose``,
+            ``label`` (of its axis), ``title``, ``hue`` (a column that marks and colours the points, or None) and ``line``
+            (arrays of dose, middle, low, high; or None).
     """
-    figure, axis = plt.subplots(figsize=(5.2, 3.9))
+    figure, axes = plt.subplots(len(panels), 1, figsize=(5.2, 0.6 + 3.0 * len(panels)), squeeze=False)
+    for axis, panel in zip(axes[:, 0], panels, strict=True):
+        one_dose_response(axis, **panel)
+    handles = {
+        text: handle
+        for axis in axes[:, 0]
+        for handle, text in zip(*axis.get_legend_handles_labels(), strict=True)
+    }
+    if handles:
+        figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=2)
+    return figure
+
+
+def one_dose_response(
+    axis: Axes, effects: pd.DataFrame, dose: str, label: str, title: str, hue: str | None, line: Any
+) -> None:
+    """Draw one panel of :func:`dose_responses`. Among many points the longest bars may leave the panel."""
     values = list(dict.fromkeys(effects[hue])) if hue else [None]
-    colours = sns.color_palette("colorblind", max(len(values), 1))
-    for value, marker, colour in zip(values, "osD^vP*X", colours, strict=False):
-        rows = effects if value is None else effects[effects[hue] == value]
-        spread = reach(rows, "change", "low", "high")
-        axis.errorbar(
-            rows[dose], 100 * rows["change"], yerr=spread, fmt=marker, ms=6, capsize=3, color=colour,
-            label=None if value is None else f"{hue} {value:g}",
-        )  # fmt: skip
+    span = np.log(effects[dose].max() / effects[dose].min())
+    for number, value in enumerate(values):
+        part = effects if value is None else effects[effects[hue] == value]
+        aside = np.exp(0.015 * span * (number - (len(values) - 1) / 2))  # so that points of one dose do not hide each other
+        colour = sns.color_palette("colorblind")[number % 10]
+        for unsure, rows in part.groupby("open"):
+            what = "gain" if value is None else f"{hue} {value:g}"
+            axis.errorbar(
+                rows[dose] * aside, 100 * rows["change"], yerr=reach(rows, "change", "low", "high"), fmt="osD^vP*X"[number % 8],
+                ms=6, capsize=3, color=colour, markerfacecolor="white" if unsure else colour,
+                label=f"{what}, open" if unsure else what,
+            )  # fmt: skip
     if line is not None:
         x, middle, low, high = line
         axis.plot(x, middle, color="0.25", lw=1.6, label="fit")
         axis.fill_between(x, low, high, color="0.5", alpha=0.25, label="95 % interval of the fit")
     axis.axhline(0, color="0.3", lw=1)
-    axis.set(xscale="log", xlabel=f"{label} (log scale)", ylabel="change in test AUC, points of 0.01", title=title)
-    ticks = np.array(sorted(effects[dose].unique()))
-    ticks = ticks[np.append(True, np.diff(np.log(ticks)) > 0.25)]
+    axis.set(xscale="log", xlabel=f"{label} (log scale)", ylabel="points of 0.01 AUC", title=title)
+    if len(effects) >= MANY:
+        seen = 100 * effects[["change", "low", "high"]]
+        least, most = min(seen["change"].min(), seen["low"].quantile(0.1)), max(seen["change"].max(), seen["high"].quantile(0.9))
+        axis.set_ylim(least - 0.05 * (most - least), most + 0.05 * (most - least))
+    ticks = apart(sorted(effects[dose].unique()), max(0.1, span / 8))
     axis.set_xticks(ticks, [f"{tick:.2g}" for tick in ticks])
     axis.set_xticks([], minor=True)
-    if axis.get_legend_handles_labels()[0]:
-        figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    return figure
+
+
+def apart(values: Sequence[float], least: float) -> list[float]:
+    """Return, of ascending numbers, the first and each whose logarithm is at least so far from the last one returned."""
+    kept = list(values[:1])
+    for value in values[1:]:
+        if np.log(value / kept[-1]) >= least:
+            kept.append(value)
+    return kept
 
 
 def changes_by_tier(table: pd.DataFrame, column: str, label: str) -> Figure:

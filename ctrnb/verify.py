@@ -26,7 +26,7 @@ SUITES: dict[str, Callable[[], Sequence[Verified]]] = {
     "kcore": kcore_claims.SUITE,
     "paper": audit.audit_paper,
 }
-MARKS = {PROVEN: "✓", CORRECTED: "≠", REFUTED: "✗", OPEN: "?"} | dict(zip(audit.VERDICTS, "✓~✗tpn", strict=True))
+MARKS = {PROVEN: "✓", CORRECTED: "≠", REFUTED: "✗", OPEN: "?"} | dict(zip(audit.VERDICTS, "✓~✗t✓✗≠n", strict=True))
 STYLES = {PROVEN: "green", CORRECTED: "yellow", REFUTED: "red", OPEN: "bold reverse"}
 
 

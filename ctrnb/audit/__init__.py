@@ -7,7 +7,7 @@ follows from cells. No verdict is typed: change a cell of :mod:`ctrnb.paper.prin
 from collections.abc import Iterable
 
 from ctrnb.audit import captions, density, frame, logloss, setup, strategies, supervision, underserved
-from ctrnb.audit.claims import VERDICTS, Claim, Finding, Section, audit
+from ctrnb.audit.claims import BY_PROOF, FALSE, VERDICTS, Claim, Finding, Section, audit
 from ctrnb.errors import ParameterError, nearest
 
 SECTIONS: tuple[Section, ...] = (
@@ -63,4 +63,20 @@ def count_verdicts(findings: Iterable[Finding]) -> dict[str, int]:
     return {verdict: found.count(verdict) for verdict in VERDICTS}
 
 
-__all__ = ["CLAIMS", "SECTIONS", "VERDICTS", "Claim", "Finding", "audit_paper", "count_verdicts"]
+def count_distinct(findings: Iterable[Finding]) -> int:
+    """Return how many findings there are where those that rest on the same evidence count as one: the paper repeats itself."""
+    return len({each.evidence for each in findings})
+
+
+__all__ = [
+    "BY_PROOF",
+    "CLAIMS",
+    "FALSE",
+    "SECTIONS",
+    "VERDICTS",
+    "Claim",
+    "Finding",
+    "audit_paper",
+    "count_distinct",
+    "count_verdicts",
+]

@@ -5,15 +5,17 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ctrnb.theory.claims import CORRECTED, PROVEN, REFUTED
 from ctrnb.theory.suites import statement_of
 
 HOLDS = "holds"
 ON_AVERAGE = "holds on average only"
 DOES_NOT_HOLD = "does not hold"
 TYPO = "typo"
-BY_PROOF = "decided by proof"
 UNCHECKED = "cannot be checked"
-VERDICTS = (HOLDS, ON_AVERAGE, DOES_NOT_HOLD, TYPO, BY_PROOF, UNCHECKED)
+BY_PROOF = (PROVEN, REFUTED, CORRECTED)
+VERDICTS = (HOLDS, ON_AVERAGE, DOES_NOT_HOLD, TYPO, *BY_PROOF, UNCHECKED)
+FALSE = (DOES_NOT_HOLD, TYPO, REFUTED, CORRECTED)  # as the paper prints it
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ def unchecked(reason: str) -> Decision:
 def by_proof(id: str, why: str) -> Decision:
     """Return what the verified statement of an id says, with its own verdict."""
     found = statement_of(id)
-    return Decision(BY_PROOF, f"{why}; {id} is {found.verdict}. {found.evidence}", found.method, statement=id)
+    return Decision(found.verdict, f"{why}, decided by {id}. {found.evidence}", found.method, statement=id)
 
 
 @dataclass(frozen=True)

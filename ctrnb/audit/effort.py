@@ -1,5 +1,7 @@
 """Section 4.4's MCI: its conditions on the cells of Table 4, and to whom effort goes (Figure 5)."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
@@ -32,18 +34,21 @@ def underserved(wide: pd.DataFrame) -> tuple[pd.Series, pd.DataFrame]:
     return own, others
 
 
-def effort_margin(column: str = "mci") -> tuple[pd.Series, pd.Series]:
-    """Return the under-served group's value less the largest of the others, and what rounding allows."""
-    own, others = underserved(by_group(column))
-    slack = by_group("slack").max(axis=1) * 2 if column == "mci" else pd.Series(4 * HALF_AUC, own.index)
-    return own - others.max(axis=1), slack
+def ahead(wide: pd.DataFrame, slack: pd.DataFrame, *, least: bool = False) -> tuple[pd.Series, pd.Series]:
+    """Return by how much the under-served group's value is the largest of the three (or the least), and what rounding allows."""
+    own, others = underserved(wide)
+    rival = others.min(axis=1) if least else others.max(axis=1)
+    own_slack, other_slack = underserved(slack.reindex(wide.index))
+    return (rival - own) * (1 if least else -1), own_slack + other_slack.where(others.eq(rival, axis=0)).max(axis=1)
 
 
 def greatest_effort(column: str = "mci", dataset: str | None = None) -> Decision:
     """Decide whether the under-served group has the largest MCI (or change in AUC) of the three groups."""
-    margin, slack = effort_margin(column)
+    wide = by_group(column)
+    room = by_group("slack") if column == "mci" else wide * 0 + 2 * HALF_AUC
+    margin, slack = ahead(wide, room)
     keep = margin.index.get_level_values("dataset").isin([dataset] if dataset else paper.DATASETS)
-    own = underserved(by_group(column))[0]
+    own = underserved(wide)[0]
     losing = int(((own < 0) & (margin > 0))[keep].sum())
     what = f"models and tiers whose under-served group has the largest {'MCI' if column == 'mci' else 'change in AUC'}"
     unit = "nats" if column == "mci" else "percent points"
@@ -139,6 +144,14 @@ def condition_3() -> Decision:
     return every_pair(pairs, right, what, "decided in general by ctrnb verify mci")
 
 
+def three_conditions() -> Decision:
+    """Decide all three conditions: the verdict is that of condition (iii), should the others hold."""
+    others, third = (condition_1(), condition_2()), condition_3()
+    failing = [each for each in others if each.verdict != HOLDS]
+    told = "conditions (i) and (ii) hold" if not failing else f"{len(failing)} of conditions (i) and (ii) fail"
+    return replace(failing[0] if failing else third, evidence=f"{told}; (iii): {third.evidence}")
+
+
 def equation_23() -> Decision:
     """Decide the printed difference of two MCI on the cells of Table 4; the theory suite decides it in general."""
     pairs = pairs_of_equal_change()
@@ -191,10 +204,8 @@ UNDERSERVED.claim("sparse-more-models", "Figure 5", "On Yelp2022 the effect depe
 )
 def sparse_effort() -> Decision:
     wide = by_group("mci").xs("Yelp2022", level="dataset", drop_level=False)
-    own, others = underserved(wide)
-    margin, gains = own - others.max(axis=1), overall("Yelp2022").reindex(wide.index) > 0
+    (margin, slack), gains = ahead(wide, by_group("slack")), overall("Yelp2022").reindex(wide.index) > 0
     some_group = margin[(wide > 0).any(axis=1)]
-    slack = by_group("slack").max(axis=1)[wide.index] * 2
     return most(
         margin[gains],
         cells(group=GROUPS, tier=("FT", "TS")),
@@ -210,21 +221,19 @@ def sparse_effort() -> Decision:
 )
 def sparse_losses() -> Decision:
     wide = by_group("mci")
-    own, others = underserved(wide.abs())
-    margin, harmed = others.min(axis=1) - own, overall().reindex(wide.index) < 0
+    (margin, slack), harmed = ahead(wide.abs(), by_group("slack"), least=True), overall().reindex(wide.index) < 0
     lost = int((underserved(wide)[0][harmed] < 0).sum())
     some_group = margin[(wide < 0).any(axis=1)]
     note = (
         f"in {lost} of these the under-served group lost at all, so that many cases test it; "
         f"of those with a loss in some group: {int((some_group > 0).sum())} of {len(some_group)}"
     )
-    slack = by_group("slack").max(axis=1)[harmed] * 2
     return every(
         margin[harmed],
         cells(group=GROUPS, tier=("FT", "TS")),
         "models and tiers with a lower overall AUC whose under-served group has the smallest |MCI|",
         unit="nats",
-        slack=slack,
+        slack=slack[harmed],
         note=note,
     )
 

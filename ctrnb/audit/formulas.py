@@ -1,9 +1,10 @@
 """Misprints of formulas: what is printed fails on the smallest example, and one changed symbol mends it."""
 
 import math
+from dataclasses import replace
 
 from ctrnb import paper
-from ctrnb.audit.claims import HOLDS, TYPO, Decision
+from ctrnb.audit.claims import CORRECTED, DOES_NOT_HOLD, HOLDS, TYPO, Decision, by_proof
 
 METHOD = "printed formula on an example"
 EDGE = {"|V|": 2, "|N|": 1, "d": 3}  # one user and one item, joined, with three features each; |N| of a neighbourhood
@@ -22,6 +23,26 @@ def features_of_all_nodes(section: str, mended: str = "|V| d") -> Decision:
         f"{mended} gives {size(mended)}."
     )
     return Decision(HOLDS if size(printed) == needed else TYPO, evidence, METHOD)
+
+
+def misprinted(id: str) -> Decision:
+    """Decide a formula by a verified statement that tells what holds in its place: where it does, one symbol is a slip."""
+    found = by_proof(id, "a formula")
+    return replace(found, verdict=TYPO) if found.verdict == CORRECTED else found
+
+
+def linear_layer() -> Decision:
+    """Decide whether Equation 4 is linear, as it is called, for ReLU on one edge with W = 1."""
+
+    def update(own: float, neighbour: float) -> float:
+        return max(own + neighbour, 0.0)  # one neighbour: the average is its value
+
+    plus, minus = update(1, 1), update(-1, -1)
+    evidence = (
+        f"on one edge with W = 1 and ReLU the features (1, 1) give {plus:g} and their negative {minus:g}, "
+        f"where a linear map gives {-plus:g}; it is linear for the identity, as in LightGCN."
+    )
+    return Decision(HOLDS if minus == -plus else DOES_NOT_HOLD, evidence, METHOD)
 
 
 def loss_of_a_non_click(printed: str, p: float) -> float:

@@ -8,8 +8,14 @@ import pandas as pd
 from ctrnb import paper
 from ctrnb.audit.claims import Decision, Section
 from ctrnb.audit.density import effective, proportional
-from ctrnb.audit.effort import condition_3, equation_23, greatest_effort_everywhere, greatest_gain_everywhere
-from ctrnb.audit.formulas import brackets_of_the_loss, features_of_all_nodes
+from ctrnb.audit.effort import (
+    condition_3,
+    equation_23,
+    greatest_effort_everywhere,
+    greatest_gain_everywhere,
+    three_conditions,
+)
+from ctrnb.audit.formulas import brackets_of_the_loss, features_of_all_nodes, linear_layer, misprinted
 from ctrnb.audit.rules import HALF_CHANGE, changes, contrast, every, select
 from ctrnb.audit.strategies import ft_better
 from ctrnb.audit.underserved import UNMEASURED, variance_reduced_everywhere
@@ -80,7 +86,7 @@ INTRODUCTION.claim(
 INTRODUCTION.claim("under-served", "MCI", "Users with the lowest initial performance receive the greatest effort.")(
     greatest_effort_everywhere
 )
-INTRODUCTION.claim("conditions", "MCI", "MCI meets its three conditions.")(condition_3)
+INTRODUCTION.claim("conditions", "MCI", "MCI meets its three conditions.")(three_conditions)
 INTRODUCTION.unchecked(
     "activity",
     "MCI",
@@ -120,6 +126,7 @@ INTRODUCTION.unchecked("polarisation", "last sentence", "Message passing may mit
 BACKGROUND.claim("loss", "Equation 3", "The binary cross-entropy as printed, without brackets around its two terms.")(
     brackets_of_the_loss
 )
+BACKGROUND.claim("linear", "Equation 4", "The update rule with message passing is a linear layer.")(linear_layer)
 BACKGROUND.by_theory(
     "maximum-change",
     "Lipschitz constant",
@@ -149,6 +156,13 @@ STABILITY.by_theory(
     "lipschitz.whole-printed",
     "a theorem",
 )
+STABILITY.by_theory(
+    "isolated",
+    "Theorem 1",
+    "The bound holds at any node.",
+    "lipschitz.node-isolated",
+    "a theorem without its condition",
+)
 STABILITY.claim("features", "Theorem 1", "The collection of all node features lies in R^d.")(
     lambda: features_of_all_nodes("3.1")
 )
@@ -174,8 +188,8 @@ INTEGRATION.by_theory(
     "lightgcn.simplification",
     "mathematics",
 )
-INTEGRATION.by_theory(
-    "equation-9", "Equation 9", "A layer sums over v in N_i a term in j.", "lightgcn.equation-9", "a formula"
+INTEGRATION.claim("equation-9", "Equation 9", "A layer sums over v in N_i a term in j.")(
+    lambda: misprinted("lightgcn.equation-9")
 )
 INTEGRATION.unchecked(
     "lightgcn",
@@ -268,6 +282,13 @@ PROOF.by_theory(
     "a step of a proof",
 )
 PROOF.by_theory(
+    "frobenius",
+    "Equations 18 to 20",
+    "The Frobenius norm of one node's Jacobian is at most L_sigma ||W||_F sqrt(1 + 1/k_i).",
+    "lipschitz.node-bound",
+    "steps of a proof, true by the spectral norm of the derivatives in place of Equation 16's",
+)
+PROOF.by_theory(
     "whole-map",
     "Step 5",
     "One node's bound bounds the Lipschitz constant of the map of all nodes.",
@@ -275,11 +296,32 @@ PROOF.by_theory(
     "a step of a proof",
 )
 
+CONDITIONS.by_theory(
+    "condition-1",
+    "first line",
+    "At the same baseline a larger change has a larger MCI.",
+    "mci.condition-i-mixed",
+    "for a gain against a loss; for two gains and two losses see mci.condition-i-gain and -loss",
+)
+CONDITIONS.by_theory(
+    "condition-2",
+    "second line",
+    "At the same new performance a lower baseline has a larger MCI.",
+    "mci.condition-ii-mixed",
+    "for a gain against a loss; for two gains and two losses see mci.condition-ii-gain and -loss",
+)
 CONDITIONS.claim("equation-23", "Equation 23", "The difference of two MCI is the logarithm of the stated ratio.")(
     equation_23
 )
 CONDITIONS.claim("condition-3", "Cases 1 and 2", "At the same change a lower baseline has a larger absolute MCI.")(
     condition_3
+)
+CONDITIONS.by_theory(
+    "difference",
+    "below Equation 23",
+    "The printed numerator less the printed denominator is c (p_2 - p_1).",
+    "mci.difference",
+    "a step of a proof",
 )
 CONDITIONS.by_theory(
     "bounds",

@@ -164,6 +164,14 @@ def strong_harder() -> Decision:
 
 
 LOGLOSS.unchecked(
+    "weak-room",
+    "paragraph 3",
+    "Noisy, weakly supervised samples offer more room for confidence to improve.",
+    "no table evaluates weak ratings alone; what strong ratings and all of them say is under the claim before.",
+)
+
+
+LOGLOSS.unchecked(
     "confidence",
     "captions of Tables 5 and 6",
     "Lower logloss means better prediction confidence and reliability.",

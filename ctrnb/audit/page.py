@@ -6,10 +6,13 @@ from html import escape
 import pandas as pd
 
 from ctrnb import paper
-from ctrnb.audit.claims import BY_PROOF, DOES_NOT_HOLD, HOLDS, ON_AVERAGE, TYPO, UNCHECKED, Finding, section_name
+from ctrnb.audit.claims import DOES_NOT_HOLD, HOLDS, ON_AVERAGE, TYPO, UNCHECKED, Finding, section_name
 from ctrnb.audit.rules import LEVELS, TINY, text
+from ctrnb.theory.claims import CORRECTED, PROVEN, REFUTED
 
-MARKS = {HOLDS: "✔", ON_AVERAGE: "◐", DOES_NOT_HOLD: "✘", TYPO: "✎", BY_PROOF: "∎", UNCHECKED: "?"}
+MARKS = {
+    HOLDS: "✔", ON_AVERAGE: "◐", DOES_NOT_HOLD: "✘", TYPO: "✎", PROVEN: "∎", REFUTED: "⊥", CORRECTED: "≠", UNCHECKED: "?",
+}  # fmt: skip
 AGREES, ROUNDING, CONTRADICTS = "", "≈", "≠"
 # what names a part, a row and a column of a table on the page: at most four columns, to fit a phone
 LAYOUTS = {

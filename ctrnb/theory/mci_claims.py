@@ -106,8 +106,6 @@ def equation_23() -> Outcome:
         sp.Symbol("p2", positive=True): sp.Rational(1, 2),
         CHANGE: sp.Rational(1, 4),
     }
-    first, second = sp.symbols("p1 p2", positive=True)
-    top, bottom = (1 - second) * (1 - first - CHANGE), (1 - first) * (1 - second - CHANGE)
     return decide(
         method="symbolic",
         refutation={
@@ -116,12 +114,23 @@ def equation_23() -> Outcome:
         },
         correction={
             "the printed ratio is the true one upside down": sp.simplify(ratio * printed) == 1,
-            "the next line, numerator less denominator = c (p_2 - p_1), is right": (
-                sp.expand(top - bottom - CHANGE * (second - first)) == 0
-            ),
         },
         correct="the ratio is (1 - p_1)(1 - p_2 - c) / ((1 - p_2)(1 - p_1 - c)); every later step is sound and then proves the reverse of (iii).",
     )  # fmt: skip
+
+
+@SUITE.claim(
+    "mci.difference",
+    "Appendix E, below Equation 23",
+    "(1 - p_2)(1 - p_1 - c) - (1 - p_1)(1 - p_2 - c) = c (p_2 - p_1).",
+)
+def difference() -> Outcome:
+    first, second = sp.symbols("p1 p2", positive=True)
+    top, bottom = (1 - second) * (1 - first - CHANGE), (1 - first) * (1 - second - CHANGE)
+    return decide(
+        method="symbolic",
+        proof={"both sides expand to the same": sp.expand(top - bottom - CHANGE * (second - first)) == 0},
+    )
 
 
 @SUITE.claim(

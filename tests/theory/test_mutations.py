@@ -33,7 +33,7 @@ EXPECTED = {
         "lipschitz.whole-degrees", "lipschitz.mp-symmetric", "lipschitz.activations", "lipschitz.search", "lightgcn.whole",
         "lightgcn.uniform", "lightgcn.node", "lightgcn.harmonic", "lightgcn.real", "mci.condition-i-gain",
         "mci.condition-i-loss", "mci.condition-i-mixed", "mci.condition-ii-gain", "mci.condition-ii-loss", "mci.condition-ii-mixed",
-        "mci.sign", "mci.equation-10", "mci.bounds", "kcore.density", "mci.potential", "mci.path", "mci.monotone", "mci.concave", "mci.examples", "mci.engines", "mci.a-fortiori", "mci.yelp-losses",
+        "mci.sign", "mci.equation-10", "mci.bounds", "mci.difference", "kcore.density", "mci.potential", "mci.path", "mci.monotone", "mci.concave", "mci.examples", "mci.engines", "mci.a-fortiori", "mci.yelp-losses",
     },
     "corrected": {
         "lipschitz.constant-change", "lipschitz.constant-sensitivity", "lipschitz.node-eq16", "lipschitz.sketch-step", "lipschitz.node-nonlinear", "lipschitz.node-isolated",
