@@ -18,20 +18,22 @@ from ctrnb.report.parameters import as_list
 from ctrnb.study.ledger import write_table
 from ctrnb.study.results import book_root, results_folder
 
-CORES = (  # dataset, k, whether middle ratings are removed: Tables 1 and 7, as far as ratings are to be had
+CORES = (  # dataset, k, whether middle ratings are removed: those of Tables 1 and 7 that can be had, and the ledgers' others
     ("ml-1m", 1, False), ("ml-1m", 3, False), ("ml-1m", 6, False), ("ml-1m", 10, False), ("ml-1m", 19, True),
-    ("ml-1m", 22, True), ("yelp-small", 3, False),
+    ("ml-1m", 22, True), ("ml-100k", 3, False), ("ml-100k", 10, False), ("yelp-small", 3, False), ("yelp-small", 10, False),
+    ("yelp-small", 20, False),
 )  # fmt: skip
 STATISTICS = paper.STATISTICS
 UNITS = {
     "users": "users", "items": "items", "interactions": "interactions", "interactions_per_user": "interactions per user",
     "interactions_per_item": "interactions per item", "density_percent": "density in %",
 }  # fmt: skip
+CLICKS = "positive_rate"
 AGREES, UNIT_APART, DIFFERS = "agrees", "last digit apart", "differs"
 
 
 def count(data_dir: Path | None = None) -> pd.DataFrame:
-    """Return the statistics of every core of :data:`CORES`: dataset, k, drop_middle, then those of Tables 1 and 7.
+    """Return the statistics of every core of :data:`CORES`: dataset, k, drop_middle, those of Tables 1 and 7, and positive_rate.
 
     Raises:
         DataError: the ratings of a dataset are not there.
@@ -44,7 +46,8 @@ def count(data_dir: Path | None = None) -> pd.DataFrame:
             ratings[dataset] = load(str(described) if described.is_file() else dataset, data_dir=data_dir)
         found = curate(ratings[dataset], Curation(k=k, drop_middle=drop_middle)).statistics()
         rows.append(
-            {"dataset": dataset, "k": k, "drop_middle": drop_middle} | {name: found[name] for name in STATISTICS}
+            {"dataset": dataset, "k": k, "drop_middle": drop_middle}
+            | {name: found[name] for name in (*STATISTICS, CLICKS)}
         )
     return pd.DataFrame(rows)
 
@@ -52,7 +55,11 @@ def count(data_dir: Path | None = None) -> pd.DataFrame:
 def counts(folder: Path | None = None) -> pd.DataFrame:
     """Return the counts that were kept; none where :func:`count` has not been run."""
     path = results_folder(folder) / "curation" / "counts.csv"
-    return pd.read_csv(path) if path.is_file() else pd.DataFrame(columns=["dataset", "k", "drop_middle", *STATISTICS])
+    return (
+        pd.read_csv(path)
+        if path.is_file()
+        else pd.DataFrame(columns=["dataset", "k", "drop_middle", *STATISTICS, CLICKS])
+    )
 
 
 def printed() -> pd.DataFrame:
@@ -154,8 +161,9 @@ def readable(found: pd.DataFrame) -> pd.DataFrame:
         for statistic, label in UNITS.items():
             beside = "" if name in SAMPLES else theirs.get((*place, statistic), "")
             columns[label] = shown(statistic, row[statistic]) + (f" ({beside})" if beside else "")
+        columns["clicks in %"] = f"{100 * row[CLICKS]:.1f}"
         rows.append({"dataset": name, "k": row["k"], "middle ratings": "removed" if removed else "kept"} | columns)
-    return pd.DataFrame(rows, columns=["dataset", "k", "middle ratings", *UNITS.values()]).set_index(
+    return pd.DataFrame(rows, columns=["dataset", "k", "middle ratings", *UNITS.values(), "clicks in %"]).set_index(
         ["dataset", "k", "middle ratings"]
     )
 

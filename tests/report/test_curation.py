@@ -14,7 +14,7 @@ from ctrnb.report import curation
 def counted(**changed: float) -> pd.DataFrame:
     """Return one core of ML-1M, k = 6, as Table 1 prints it (items mended), some statistics changed."""
     cells = paper.table(1).query("dataset == 'ML-1M' and k == 6").set_index("statistic")["value"]
-    return pd.DataFrame([{"dataset": "ml-1m", "k": 6, "drop_middle": False} | dict(cells) | {"items": 3400} | changed])
+    return pd.DataFrame([{"dataset": "ml-1m", "k": 6, "drop_middle": False} | dict(cells) | {"items": 3400, "positive_rate": 0.575} | changed])
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_sample_is_shown_and_not_compared() -> None:
     assert curation.unchecked(cells) == "36 on ML-1M, 42 on Yelp2022"
     shown = curation.readable(table)
     assert shown.loc[("ml-1m", 6, "kept"), "items"] == "3,400 (34K)"
-    assert shown.loc[("yelp-small", 6, "kept"), "items"] == "3,400"
+    assert shown.loc[("yelp-small", 6, "kept"), "items"] == "3,400" and (shown["clicks in %"] == "57.5").all()
     assert curation.apart(cells)["counted"].tolist() == ["3,400"]
 
 
