@@ -112,18 +112,18 @@ def statement(rows: pd.DataFrame, changes: pd.DataFrame) -> str:
 
 
 def base_raised(parts: Sequence[Kept]) -> str:
-    """Return what Base's best penalty adds to its test AUC over the smallest tried, dataset by dataset, in words."""
+    """Return what Base's best penalty changes in its test AUC against the smallest tried, dataset by dataset, in words."""
     told = []
-    for _, rows, _, moves in parts:
-        chosen, least, dataset = best(rows)["base"], rows["penalty"].min(), rows["dataset"].iloc[0]
+    for title, rows, _, moves in parts:
+        chosen, least = best(rows)["base"], rows["penalty"].min()
         told.append(
-            f"nothing on {dataset}, where the smallest is the best"
+            f"nothing on {title}, where the smallest is the best"
             if chosen == least
-            else f"{move('base', moves, chosen)} points on {dataset} ({chosen:g} for {least:g})"
+            else f"{move('base', moves, chosen)} points on {title} ({chosen:g} for {least:g})"
         )
     if not told:
-        return "what the best adds is not measured"
-    return f"the best adds {' and '.join(told)} to Base's test AUC"
+        return "what the best one changes is not measured"
+    return f"the best one instead of the smallest changes Base's test AUC by {' and '.join(told)}"
 
 
 def readable(rows: pd.DataFrame, changes: pd.DataFrame) -> pd.DataFrame:
@@ -157,20 +157,18 @@ def tuned(rows: pd.DataFrame, changes: pd.DataFrame) -> pd.DataFrame:
 
 def said(title: str, rows: pd.DataFrame, changes: pd.DataFrame) -> str:
     """Return :func:`statement` with the dataset before it, :func:`searched_apart` and the devices behind it."""
-    return f"**{title}.** {statement(rows, changes)}. {searched_apart(rows)} *Measured on:* {provenance(rows)}."
+    return f"**{title}.** {statement(rows, changes)}{searched_apart(rows)}. *Measured on:* {provenance(rows)}."
 
 
 def searched_apart(rows: pd.DataFrame, folder: Path | None = None) -> str:
-    """Return FT's gain on the same cell where each tier's penalty and rate were searched, in a sentence; empty if nowhere."""
+    """Return FT's gain on the same cell where each tier's penalty and rate were searched, as the end of a sentence; empty if nowhere."""
     found = tuning.gains(*GAIN, folder)
     own = found[(found[CELL] == rows[CELL].iloc[0].tolist()).all(axis=1)]
     if own.empty:
         return ""
     gain = own.iloc[0]
     shown = with_interval(gain["change"], gain["low"], gain["high"], scale=POINTS)
-    return (
-        f"With penalty and learning rate searched for each tier by itself it is {shown} points (*Training the tiers*)."
-    )
+    return f", and {shown} where penalty and learning rate are searched for each tier by itself"
 
 
 def falls(parts: Sequence[Kept]) -> str:
@@ -183,10 +181,11 @@ def falls(parts: Sequence[Kept]) -> str:
         chosen, sentence = best(rows)["base"], f"on {title} {statement(rows, changes)}"
         own = moves[(moves["of"] == "gain") & (moves["penalty"] == chosen)]
         smaller, surely = smaller + int((own["change"] < 0).sum()), surely + int((own["high"] < 0).sum())
-        told.append(f"{sentence}, a change of {move('gain', moves, chosen)}" if len(own) else sentence)
+        change = f", a change of {move('gain', moves, chosen)}" if len(own) else ""
+        told.append(f"{sentence}{change}{searched_apart(rows)}")
     return (
-        f"at Base's best penalty FT gains less than at the smallest in {smaller} of {counted(len(parts), 'dataset')}, beyond chance "
-        f"in {surely}: {'; '.join(told)}"
+        f"at Base's best penalty FT gains less than at the smallest in {smaller} of {counted(len(parts), 'dataset')}, with an "
+        f"interval below zero in {surely}: {'; '.join(told)}"
     )
 
 

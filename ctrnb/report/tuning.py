@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from ctrnb.report.provenance import provenance
-from ctrnb.report.words import with_interval
+from ctrnb.report.words import counted, with_interval
 from ctrnb.study.changes import LEVEL, holm
 from ctrnb.study.penalties import FAR, is_open
 from ctrnb.study.results import CELL, all_changes, ledgers, measured, measured_changes, results_folder
@@ -38,6 +38,17 @@ def unsearched(folder: Path | None = None) -> list[str]:
     """Return the ledgers of which nothing was searched: every setting was given."""
     tried = {name: searched_rows(name, folder) for name in ledgers(folder)}
     return [name for name, rows in tried.items() if rows.empty or (rows["stage"] == "final").all()]
+
+
+def searched(folder: Path | None = None) -> list[str]:
+    """Return the ledgers of which a penalty was searched."""
+    return [name for name in ledgers(folder) if (penalties(name, folder)["tried"].map(len) > 1).any()]
+
+
+def splits(folder: Path | None = None) -> list[int]:
+    """Return the seeds of the splits that the ledgers rest on."""
+    found = [rows for name in ledgers(folder) if (rows := measured(name, folder)) is not None and "split_seed" in rows]
+    return sorted({int(seed) for rows in found for seed in rows["split_seed"]})
 
 
 def penalties(name: str, folder: Path | None = None) -> pd.DataFrame:
@@ -179,11 +190,13 @@ def statement(name: str, folder: Path | None = None) -> str:
 
 
 def averaged(changes: pd.DataFrame) -> str:
-    """Return the mean of changes in points, and how far their intervals reach, in words."""
-    reach = f"{changes['low'].min():+.2f} to {changes['high'].max():+.2f}"
-    if len(changes) == 1:
-        return f"{changes['change'].iloc[0]:+.2f} points ({reach})"
-    return f"{changes['change'].mean():+.2f} points on average (intervals within {reach})"
+    """Return the mean of changes in points with an interval, in words.
+
+    Cells share test users, and often their chance: the interval is as wide as if all of it went together, the mean of theirs.
+    """
+    mean, half = changes["change"].mean(), (changes["high"] - changes["low"]).mean() / 2
+    low, high = (changes["low"].iloc[0], changes["high"].iloc[0]) if len(changes) == 1 else (mean - half, mean + half)
+    return f"{mean:+.2f} points{' on average' if len(changes) > 1 else ''} ({low:+.2f} to {high:+.2f})"
 
 
 def other_than_penalty(name: str, folder: Path | None = None) -> list[str]:
@@ -212,23 +225,36 @@ def gains(tier: str = "ft", reference: str = "control", folder: Path | None = No
 
 
 def gain_over_control(folder: Path | None = None) -> str:
-    """Return, dataset by dataset, in how many closed cells FT gains over the control beyond chance, and how much."""
+    """Return, dataset by dataset, what FT changes against the control over all closed cells, in words."""
     parts = [
-        f"on {dataset}{densities(rows)} in {int(surely_above(rows['change'], rows['p_value']).sum())} of {len(rows)} cells, over all "
-        f"of them {averaged(100 * rows[CHANGE])}"
+        f"{averaged(100 * rows[CHANGE])} on {dataset}{densities(rows)}"
         for dataset, rows in by_dataset(gains(folder=folder))
     ]
-    return "; ".join(parts) or "on no dataset, for no penalty was searched far enough to tell"
+    return "; ".join(parts) or "not known, for no penalty was searched far enough to tell"
+
+
+def paying(folder: Path | None = None) -> str:
+    """Return in how many closed cells FT beats both Base and the control beyond chance, in all and by dataset, in words.
+
+    Either comparison is :func:`surely_above` among the cells of its dataset.
+    """
+    base, control = (gains("ft", reference, folder) for reference in ("base", "control"))
+    if base.empty or control.empty:
+        return "in none, for no penalty was searched far enough to tell"
+    both = base.merge(control, on=["ledger", *CELL], suffixes=("_base", "_control"))
+    found = {
+        dataset: pd.concat(
+            [surely_above(rows[f"change_{other}"], rows[f"p_value_{other}"]) for other in ("base", "control")], axis=1
+        ).all(axis=1)
+        for dataset, rows in by_dataset(both)
+    }
+    told = ", ".join(f"{dataset} {int(sure.sum())} of {len(sure)}" for dataset, sure in found.items())
+    return f"in {sum(int(sure.sum()) for sure in found.values())} of {counted(len(both), 'cell')} ({told})"
 
 
 def surely_above(change: pd.Series, p_value: pd.Series) -> pd.Series:
     """Return which changes are above zero beyond chance, their p-values adjusted for their number (Holm)."""
     return (change > 0) & (holm(p_value.to_numpy()) < LEVEL)
-
-
-def gaining(summary: pd.DataFrame, name: str) -> int:
-    """Return in how many rows of a summary a change (``delta`` to Base, ``gain`` to the control) is :func:`surely_above`."""
-    return int(surely_above(summary[name], summary[f"{name}_p"]).sum())
 
 
 def densities(rows: pd.DataFrame) -> str:
@@ -247,14 +273,37 @@ def control_over_base(folder: Path | None = None) -> str:
     return f"changes AUC by {told}" if told else "is not measured"
 
 
-def gainers(summary: pd.DataFrame, name: str, folder: Path | None = None) -> str:
-    """Return the models, as :func:`marked`, in which FT gains over the control beyond chance; with k where there are several."""
-    found = marked(summary, name, folder)
-    found = found[found["tier_name"] == TIER_NAMES["ft"]]
-    found = found[surely_above(found["gain"], found["gain_p"])]
-    many = "k" in summary and summary["k"].nunique() > 1
-    names = [f"{row.model_name} (k = {row.k})" if many else row.model_name for row in found.itertuples()]
-    return ", ".join(names) or "none"
+def over_base(summary: pd.DataFrame) -> str:
+    """Return in how many models FT gains over Base beyond chance, how sure the least sure of them is, and the mean, in words.
+
+    Args:
+        summary: of :func:`ctrnb.report.experiments.summarise`.
+    """
+    ft = summary[summary["tier_name"] == TIER_NAMES["ft"]]
+    sure, adjusted = surely_above(ft["delta"], ft["delta_p"]), holm(ft["delta_p"].to_numpy())
+    least = f" (the least sure with p = {adjusted[sure].max():.2g})" if sure.any() else ""
+    table = ft.rename(columns={"delta": "change", "delta_low": "low", "delta_high": "high"})
+    return f"in {int(sure.sum())} of {counted(len(ft), 'model')}{least}, by {averaged(100 * table[CHANGE])}"
+
+
+def over_control(summary: pd.DataFrame, name: str, folder: Path | None = None) -> str:
+    """Return in how many models FT gains over the control beyond chance, apart for those that are open, in words.
+
+    Args:
+        summary: of :func:`ctrnb.report.experiments.summarise`, of the ledger ``name``.
+    """
+    ft = summary[summary["tier_name"] == TIER_NAMES["ft"]]
+    sure, opened = surely_above(ft["gain"], ft["gain_p"]), ft["model_name"].isin(open_models(name, folder))
+    if not opened.any():
+        return f"in {int(sure.sum())} of {counted(len(ft), 'model')}"
+    rest = f"{int((sure & opened).sum())} of the {int(opened.sum())} others ({MARK}), where a gain may be the penalty's"
+    known = ", ".join(ft.loc[~opened, "model_name"])
+    if opened.all():
+        return f"in {rest}".replace("the ", "", 1).replace("others", "models")
+    return (
+        f"in {int((sure & ~opened).sum())} of the {int((~opened).sum())} models whose penalty was searched far enough ({known}), "
+        f"and in {rest}"
+    )
 
 
 def by_dataset(changes: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:

@@ -104,15 +104,15 @@ def test_the_statement_compares_the_smallest_penalty_with_bases_best() -> None:
     parts = [penalty.Kept("d", *each, moves) for each in ((rows, changes), first)]
     moved = f"on d {penalty.statement(rows, changes)}, a change of -0.40 (-0.50 to -0.30)"
     assert penalty.falls(parts).replace("\u00a0", " ") == (
-        "at Base's best penalty FT gains less than at the smallest in 1 of 2 datasets, beyond chance in 1: "
+        "at Base's best penalty FT gains less than at the smallest in 1 of 2 datasets, with an interval below zero in 1: "
         f"{moved}; on d {penalty.statement(*first)}"
     )
     assert penalty.here(rows) == "d, 1 seed"
     assert penalty.base_raised(parts).replace("\u00a0", " ") == (
-        "the best adds +0.10 (-0.50 to +0.20) points on d (0.001 for 1e-05) and nothing on d, where the smallest is the best to "
-        "Base's test AUC"
+        "the best one instead of the smallest changes Base's test AUC by +0.10 (-0.50 to +0.20) points on d (0.001 for 1e-05) and "
+        "nothing on d, where the smallest is the best"
     )
-    assert penalty.base_raised([]) == "what the best adds is not measured"
+    assert penalty.base_raised([]) == "what the best one changes is not measured"
     assert penalty.falls([]) == "not measured on real ratings yet"
 
 
@@ -124,10 +124,7 @@ def test_a_cell_that_was_also_searched_tier_by_tier_is_set_beside(tmp_path) -> N
     pd.DataFrame([cell | change]).to_csv(tmp_path / "s-changes.csv", index=False)
     rows.assign(auc=0.7).to_csv(tmp_path / "s.csv", index=False)
     said = penalty.searched_apart(rows, tmp_path).replace("\u00a0", " ")
-    assert (
-        said
-        == "With penalty and learning rate searched for each tier by itself it is +0.37 (+0.22 to +0.52) points (*Training the tiers*)."
-    )
+    assert said == ", and +0.37 (+0.22 to +0.52) where penalty and learning rate are searched for each tier by itself"
     assert penalty.searched_apart(rows.assign(k=4), tmp_path) == ""
 
 

@@ -87,8 +87,8 @@ def test_what_the_wider_search_changed_is_told_of_models_that_had_it(folder: Pat
     assert table.index.tolist() == [("A", "0.0001"), ("A", "0.001"), ("B", "0.0001"), ("B", "0.001")]
     assert table["FT to Control, points"].tolist()[0].startswith("+0.30")
     assert tuning.statement("s", folder) == (
-        "For A and B FT's gain over the control is +0.30 points on average (intervals within +0.20 to +0.40) with penalties up "
-        "to 0.0001 and -0.02 points on average (intervals within -0.12 to +0.08) with penalties up to 0.001."
+        "For A and B FT's gain over the control is +0.30 points on average (+0.20 to +0.40) with penalties up "
+        "to 0.0001 and -0.02 points on average (-0.12 to +0.08) with penalties up to 0.001."
     )
     narrow, wide = tuning.sources_of_search("s", folder)
     assert narrow.startswith("dataset d; k = 6") and wide.startswith("dataset d; k = 6")
@@ -105,13 +105,9 @@ def test_what_else_two_searches_differ_in_is_said_by_what_was_tried(folder: Path
 
 
 def test_the_gain_over_the_control_is_that_of_closed_models_alone(folder: Path) -> None:
-    assert (
-        tuning.gain_over_control(folder)
-        == "on d (density 5 %) in 0 of 1 cells, over all of them -0.02 points (-0.12 to +0.08)"
-    )
-    assert (
-        tuning.gain_over_control(folder / "tuning") == "on no dataset, for no penalty was searched far enough to tell"
-    )
+    assert tuning.gain_over_control(folder) == "-0.02 points (-0.12 to +0.08) on d (density 5 %)"
+    nothing = "not known, for no penalty was searched far enough to tell"
+    assert tuning.gain_over_control(folder / "tuning") == nothing
     assert tuning.control_over_base(folder) == "changes AUC by +0.50 points (+0.40 to +0.60) on d"
     assert (
         tuning.at_an_end(folder)
@@ -136,7 +132,7 @@ def test_densities_are_told_as_a_range() -> None:
     )
 
 
-def test_gainers_are_marked_and_have_their_core_where_there_are_several(folder: Path) -> None:
+def test_gains_of_open_models_are_counted_apart(folder: Path) -> None:
     summary = pd.DataFrame(
         {
             "k": 6,
@@ -146,12 +142,20 @@ def test_gainers_are_marked_and_have_their_core_where_there_are_several(folder: 
             "gain_p": [0.01, 0.04, 0.0],
         }
     )
-    assert tuning.gainers(summary, "s", folder) == "A, B*"
-    assert tuning.gainers(summary.assign(k=[6, 10, 6]), "s", folder) == "A (k = 6), B (k = 10)"
-    assert tuning.gainers(summary.assign(gain=-0.1), "s", folder) == "none"
-    assert tuning.gainers(summary.assign(gain_p=0.03), "s", folder) == "none"  # two of 3 % are none of 5 % by Holm
+    summary = summary.assign(
+        delta=[0.001, 0.003, 0.1], delta_low=[-0.001, 0.001, 0], delta_high=[0.003, 0.005, 1], delta_p=0.02
+    )
+    assert tuning.over_control(summary, "s", folder) == (
+        "in 1 of the 1 models whose penalty was searched far enough (A), and in 1 of the 1 others (*), where a gain may be the "
+        "penalty's"
+    )
     assert (
-        tuning.gaining(summary, "gain") == 3 and tuning.gaining(summary.assign(gain_p=[0.01, 0.04, 0.06]), "gain") == 1
+        tuning.over_control(summary.iloc[1:], "s", folder) == "in 1 of 1 models (*), where a gain may be the penalty's"
+    )
+    assert tuning.over_control(summary, "absent", folder) == "in 2 of 2 models"
+    assert tuning.over_control(summary.assign(gain_p=0.03), "absent", folder) == "in 0 of 2 models"  # Holm: 3 % twice
+    assert tuning.over_base(summary) == (
+        "in 2 of 2 models (the least sure with p = 0.04), by +0.20 points on average (+0.00 to +0.40)"
     )
 
 
@@ -161,7 +165,9 @@ def test_a_model_is_marked_in_its_open_cores_alone(folder: Path) -> None:
 
 
 def test_nothing_measured_is_nothing_said(tmp_path: Path) -> None:
-    assert tuning.gain_over_control(tmp_path) == "on no dataset, for no penalty was searched far enough to tell"
+    assert tuning.gain_over_control(tmp_path) == "not known, for no penalty was searched far enough to tell"
+    assert tuning.paying(tmp_path) == "in none, for no penalty was searched far enough to tell"
+    assert tuning.searched(tmp_path) == [] and tuning.splits(tmp_path) == []
     assert tuning.control_over_base(tmp_path) == "is not measured"
     assert tuning.statement("s", tmp_path) == tuning.caveat("s", tmp_path) == ""
     assert tuning.search_table("s", tmp_path).empty and tuning.open_cells(tmp_path).empty
