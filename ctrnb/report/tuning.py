@@ -233,23 +233,38 @@ def gain_over_control(folder: Path | None = None) -> str:
     return "; ".join(parts) or "not known, for no penalty was searched far enough to tell"
 
 
-def paying(folder: Path | None = None) -> str:
-    """Return in how many closed cells FT beats both Base and the control beyond chance, in all and by dataset, in words.
+def beats_both(folder: Path | None = None) -> pd.DataFrame:
+    """Return, for each closed cell, whether FT beats both Base and the control beyond chance: dataset, sure.
 
     Either comparison is :func:`surely_above` among the cells of its dataset.
     """
     base, control = (gains("ft", reference, folder) for reference in ("base", "control"))
     if base.empty or control.empty:
-        return "in none, for no penalty was searched far enough to tell"
+        return pd.DataFrame({"dataset": [], "sure": []})
     both = base.merge(control, on=["ledger", *CELL], suffixes=("_base", "_control"))
-    found = {
-        dataset: pd.concat(
-            [surely_above(rows[f"change_{other}"], rows[f"p_value_{other}"]) for other in ("base", "control")], axis=1
-        ).all(axis=1)
-        for dataset, rows in by_dataset(both)
-    }
-    told = ", ".join(f"{dataset} {int(sure.sum())} of {len(sure)}" for dataset, sure in found.items())
-    return f"in {sum(int(sure.sum()) for sure in found.values())} of {counted(len(both), 'cell')} ({told})"
+    parts = []
+    for _, rows in by_dataset(both):
+        over = [surely_above(rows[f"change_{other}"], rows[f"p_value_{other}"]) for other in ("base", "control")]
+        parts.append(rows[["dataset"]].assign(sure=over[0] & over[1]))
+    return pd.concat(parts, ignore_index=True)
+
+
+def paying(folder: Path | None = None) -> str:
+    """Return in how many closed cells FT :func:`beats_both`, in all and by dataset, in words."""
+    found = beats_both(folder)
+    if found.empty:
+        return "in none, for no penalty was searched far enough to tell"
+    told = ", ".join(f"{dataset} {int(rows['sure'].sum())} of {len(rows)}" for dataset, rows in by_dataset(found))
+    return f"in {int(found['sure'].sum())} of {counted(len(found), 'cell')} ({told})"
+
+
+def answer(folder: Path | None = None) -> str:
+    """Return what :func:`beats_both` says to one who wonders whether to add the graph, in a few words."""
+    found = beats_both(folder)
+    if found.empty:
+        return "Not known yet."
+    share = found["sure"].mean()
+    return "As a rule, yes." if share > 0.5 else "Not by default." if share else "Nowhere yet."
 
 
 def surely_above(change: pd.Series, p_value: pd.Series) -> pd.Series:

@@ -122,6 +122,22 @@ def test_the_gain_over_the_control_is_that_of_closed_models_alone(folder: Path) 
     assert tuning.at_an_end(folder).startswith("In 1 of the 1 cells")
 
 
+@pytest.mark.parametrize(
+    ("p_values", "said", "answer"),
+    [
+        ([0.001, 0.001], "in 2 of 2 cells (d 2 of 2)", "As a rule, yes."),
+        ([0.001, 0.2], "in 1 of 2 cells (d 1 of 2)", "Not by default."),
+        ([0.03, 0.03], "in 0 of 2 cells (d 0 of 2)", "Nowhere yet."),  # Holm: 3 % twice
+    ],
+)
+def test_a_gain_counts_where_it_holds_against_both(monkeypatch, p_values, said: str, answer: str) -> None:
+    place = {"ledger": "s", "dataset": "d", "k": 3, "drop_middle": False}
+    rows = pd.DataFrame([place | {"model": model, "change": 0.01, "p_value": 0.001} for model in "ab"])
+    weaker = {"base": rows.assign(p_value=p_values), "control": rows}
+    monkeypatch.setattr(tuning, "gains", lambda tier, reference, folder: weaker[reference])
+    assert tuning.paying() == said and tuning.answer() == answer
+
+
 def test_densities_are_told_as_a_range() -> None:
     assert tuning.densities(pd.DataFrame({"density_percent": [3.1, 0.234]})) == " (density 0.23 to 3.1 %)"
     assert tuning.densities(pd.DataFrame({"density_percent": [4.9, 4.9]})) == " (density 4.9 %)"
@@ -166,6 +182,7 @@ def test_a_model_is_marked_in_its_open_cores_alone(folder: Path) -> None:
 
 def test_nothing_measured_is_nothing_said(tmp_path: Path) -> None:
     assert tuning.gain_over_control(tmp_path) == "not known, for no penalty was searched far enough to tell"
+    assert tuning.answer(tmp_path) == "Not known yet."
     assert tuning.paying(tmp_path) == "in none, for no penalty was searched far enough to tell"
     assert tuning.searched(tmp_path) == [] and tuning.splits(tmp_path) == []
     assert tuning.control_over_base(tmp_path) == "is not measured"
