@@ -245,7 +245,9 @@ def effects_by_density(places: pd.DataFrame, density_percent: float, title: str)
     names = (rows["dataset"] + ", k = " + rows["k"].astype(str)).to_numpy()
     order = list(dict.fromkeys(names))
     figure, axis = plt.subplots(figsize=(5.2, 1.8 + 0.45 * len(order)))
-    for (reference, unsure), part in rows.assign(row=[order.index(name) for name in names]).groupby(["reference", "open"]):
+    for (reference, unsure), part in rows.assign(row=[order.index(name) for name in names]).groupby(
+        ["reference", "open"]
+    ):
         name, marker = REFERENCE_STYLES[str(reference)]
         y = part["row"] + (-0.15 if reference == "base" else 0.15)
         axis.errorbar(
@@ -256,7 +258,7 @@ def effects_by_density(places: pd.DataFrame, density_percent: float, title: str)
     axis.axvline(0, color="0.3", lw=1)
     densities = dict(zip(names, rows["density_percent"], strict=True))
     here = sum(density <= density_percent for density in densities.values()) - 0.5
-    axis.axhline(here, color="0.3", ls="--", lw=1.2, label=f"this dataset, {density_percent:.2g} %")
+    axis.axhline(here, color="0.3", ls="--", lw=1.2, label=f"this dataset, {density_percent:.3g} %")
     axis.set(
         yticks=range(len(order)), yticklabels=[f"{name} ({densities[name]:.2g} %)" for name in order],
         ylim=(len(order) - 0.3, -0.7), title=title, xlabel="change in test AUC, points of 0.01",
@@ -278,9 +280,7 @@ def dose_responses(panels: Sequence[dict[str, Any]]) -> Figure:
     for axis, panel in zip(axes[:, 0], panels, strict=True):
         one_dose_response(axis, **panel)
     handles = {
-        text: handle
-        for axis in axes[:, 0]
-        for handle, text in zip(*axis.get_legend_handles_labels(), strict=True)
+        text: handle for axis in axes[:, 0] for handle, text in zip(*axis.get_legend_handles_labels(), strict=True)
     }
     if handles:
         figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=2)
@@ -295,13 +295,15 @@ def one_dose_response(
     span = np.log(effects[dose].max() / effects[dose].min())
     for number, value in enumerate(values):
         part = effects if value is None else effects[effects[hue] == value]
-        aside = np.exp(0.015 * span * (number - (len(values) - 1) / 2))  # so that points of one dose do not hide each other
+        aside = np.exp(
+            0.025 * span * (number - (len(values) - 1) / 2)
+        )  # so that points of one dose do not hide each other
         colour = sns.color_palette("colorblind")[number % 10]
         for unsure, rows in part.groupby("open"):
             what = "gain" if value is None else f"{hue} {value:g}"
             axis.errorbar(
-                rows[dose] * aside, 100 * rows["change"], yerr=reach(rows, "change", "low", "high"), fmt="osD^vP*X"[number % 8],
-                ms=6, capsize=3, color=colour, markerfacecolor="white" if unsure else colour,
+                rows[dose] * aside, 100 * rows["change"], yerr=reach(rows, "change", "low", "high"),
+                fmt="osD^vP*X"[number % 8], ms=6, capsize=3, color=colour, markerfacecolor="white" if unsure else colour,
                 label=f"{what}, open" if unsure else what,
             )  # fmt: skip
     if line is not None:
@@ -312,9 +314,12 @@ def one_dose_response(
     axis.set(xscale="log", xlabel=f"{label} (log scale)", ylabel="points of 0.01 AUC", title=title)
     if len(effects) >= MANY:
         seen = 100 * effects[["change", "low", "high"]]
-        least, most = min(seen["change"].min(), seen["low"].quantile(0.1)), max(seen["change"].max(), seen["high"].quantile(0.9))
+        least, most = (
+            min(seen["change"].min(), seen["low"].quantile(0.1)),
+            max(seen["change"].max(), seen["high"].quantile(0.9)),
+        )
         axis.set_ylim(least - 0.05 * (most - least), most + 0.05 * (most - least))
-    ticks = apart(sorted(effects[dose].unique()), max(0.1, span / 8))
+    ticks = apart(sorted(effects[dose].unique()), max(0.1, span / 10))
     axis.set_xticks(ticks, [f"{tick:.2g}" for tick in ticks])
     axis.set_xticks([], minor=True)
 
@@ -354,18 +359,54 @@ def changes_by_tier(table: pd.DataFrame, column: str, label: str) -> Figure:
     return figure
 
 
+def changes_by_case(table: pd.DataFrame, label: str, legend: str) -> Figure:
+    """Draw changes by model, a panel a case, a colour and marker a series; one without an interval is hollow.
+
+    Columns: case, model_name, series, change, low, high.
+    """
+    cases, names = list(dict.fromkeys(table["case"])), list(dict.fromkeys(table["series"]))
+    counts = [table.loc[table["case"] == case, "model_name"].nunique() for case in cases]
+    figure, axes = plt.subplots(
+        len(cases), 1, figsize=(5.2, 1.2 + sum(0.7 + 0.42 * count for count in counts)), squeeze=False,
+        height_ratios=[count + 0.6 for count in counts],
+    )  # fmt: skip
+    for axis, case in zip(axes[:, 0], cases, strict=True):
+        part = table[table["case"] == case]
+        models = list(dict.fromkeys(part["model_name"]))
+        styles = zip(np.linspace(-0.24, 0.24, len(names)), names, "osD^", sns.color_palette("colorblind"), strict=False)
+        for offset, name, marker, colour in styles:
+            rows = part[part["series"] == name]
+            y = np.array([models.index(model) for model in rows["model_name"]]) + offset
+            sure = rows["low"].notna().to_numpy()
+            spread = reach(rows[sure], "change", "low", "high") / 100
+            axis.errorbar(
+                rows["change"][sure], y[sure], xerr=spread, fmt=marker, ms=5, capsize=2.5, color=colour, label=name
+            )
+            axis.plot(rows["change"][~sure], y[~sure], marker, ms=5, color=colour, mfc="white")
+        axis.axvline(0, color="0.3", lw=1)
+        axis.set(yticks=range(len(models)), yticklabels=models, ylim=(len(models) - 0.5, -0.5), title=case)
+        axis.grid(axis="y", visible=False)
+    axes[-1, 0].set_xlabel(label)
+    figure.legend(*axes[-1, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, title=legend)
+    return figure
+
+
 def sensitivity_by_degree(nodes: pd.DataFrame, column: str, label: str) -> Figure:
     """Draw a part of the sensitivity against degree, both logarithmic, a panel a side, a colour and marker a tier.
 
-    Columns: side, tier_name, bin (degree), and the column; bands are 95 % over nodes.
+    Columns: side, tier_name, bin (degree), and the column; bands are 95 % over nodes. Base and FT are drawn wide and
+    pale, so that they are seen where Control and TS lie on them.
     """
-    sides = list(dict.fromkeys(nodes["side"]))
+    sides, markers = list(dict.fromkeys(nodes["side"])), dict(zip(TIER_COLOURS, "oXsP", strict=True))
     figure, axes = plt.subplots(len(sides), 1, figsize=(5.2, 2.9 * len(sides)))
     for axis, side in zip(np.atleast_1d(axes), sides, strict=True):
-        sns.lineplot(
-            nodes[nodes["side"] == side], x="bin", y=column, hue="tier_name", style="tier_name", markers=True,
-            dashes=False, palette=TIER_COLOURS, estimator="median", errorbar=("ci", 95), n_boot=200, seed=0, ax=axis,
-        )  # fmt: skip
+        for wide in (True, False):
+            sns.lineplot(
+                nodes[(nodes["side"] == side) & (nodes["tier_name"].isin(["Base", "FT"]) == wide)], x="bin", y=column,
+                hue="tier_name", style="tier_name", markers=markers, dashes=False, palette=TIER_COLOURS, estimator="median",
+                errorbar=("ci", 95), n_boot=200, seed=0, lw=6 if wide else 1.5, ms=12 if wide else 6,
+                alpha=0.5 if wide else 1, ax=axis,
+            )  # fmt: skip
         axis.set(xscale="log", yscale="log", xlabel=f"degree of the {side} (log scale)", ylabel=f"{label} (log scale)")
         for places in (axis.xaxis, axis.yaxis):
             places.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))

@@ -17,7 +17,7 @@ from scipy import stats
 
 from ctrnb import paper
 from ctrnb.errors import ParameterError
-from ctrnb.report.words import MARKS, NO_BREAK, with_interval
+from ctrnb.report.words import MARKS, NO_BREAK, NONE, narrower, with_interval
 from ctrnb.study.changes import LEVEL
 from ctrnb.study.results import CELL
 from ctrnb.training.config import TIER_NAMES
@@ -27,6 +27,7 @@ SAMPLES = ("yelp-small",)  # of the paper's dataset
 METRIC = {"auc": {"all": "auc", "middle removed": "auc_strong"}, "logloss": {"all": "logloss", "middle removed": "logloss_strong"}}  # fmt: skip
 AUC_TABLES, LOGLOSS_TABLES = (2, 3, 8), (5, 6)
 REPRODUCED, NOT_REPRODUCED, UNDECIDED = "reproduced", "not reproduced", "undecided at this power"
+SHORT = {REPRODUCED: "yes", NOT_REPRODUCED: "no", UNDECIDED: "undecided", "": ""}  # under "reproduced?"
 HALF_UNIT = 0.005  # of a printed change in percent
 PAPER_CELL = ["paper_dataset", "k", "drop_middle", "model", "metric"]
 
@@ -160,36 +161,38 @@ def by_dataset(number: int, changes: pd.DataFrame) -> Iterator[tuple[str, pd.Dat
 
 
 def readable(table: pd.DataFrame) -> pd.DataFrame:
-    """Return rows of :func:`beside` to be read: AUC in percent, changes in percent with sign and interval."""
-    scale = np.where(table["metric"].str.startswith("auc"), 100.0, 1.0)
-    digits = np.where(table["metric"].str.startswith("auc"), 2, 4)
+    """Return rows of :func:`beside` to be read: AUC in percent, changes in percent with sign and interval.
 
-    def numbers(values: pd.Series, sd: pd.Series | None = None) -> list[str]:
-        spread = values * np.nan if sd is None else sd
-        return [
-            ""
-            if np.isnan(v)
-            else f"{s * v:.{d}f}" + ("" if np.isnan(w) else f" ± {s * w:.{d}f}".replace(" ", NO_BREAK))
-            for v, w, s, d in zip(values, spread, scale, digits, strict=True)
-        ]
+    The verdict stands first, where a narrow screen shows it. There is no column of changes to the control without a control.
+    """
+    of_auc = table["metric"].str.startswith("auc")
+    scale, digits = np.where(of_auc, 100.0, 1.0), np.where(of_auc, 2, 4)
+
+    def numbers(name: str) -> list[str]:
+        values = zip(scale * table[name], digits, strict=True)
+        return ["" if np.isnan(value) else f"{value:.{places}f}" for value, places in values]
+
+    def followed(values: list[str], others: list[str], how: str) -> list[str]:
+        """Return values with others behind them, where there are such."""
+        return [value + (how.format(other) if other else "") for value, other in zip(values, others, strict=True)]
 
     def change(prefix: str) -> list[str]:
         parts = [table[f"{prefix}{name}_percent"] for name in ("change", "low", "high")]
         marks = table[f"{prefix}verdict"].fillna("").map(MARKS)
-        return [
-            with_interval(change, low, high, mark=mark) for change, low, high, mark in zip(*parts, marks, strict=True)
-        ]
+        rows = zip(*parts, marks, strict=True)
+        return [narrower(with_interval(change, low, high, mark=mark)) for change, low, high, mark in rows]
 
-    shown = pd.DataFrame(
-        {
-            "model": table["model_name"],
-            "tier": table["tier"].map(TIER_NAMES),
-            "paper": numbers(table["paper"]),
-            "ours ± sd": numbers(table["ours"], table["sd"]),
-            "paper Δ%": ["" if np.isnan(x) else f"{x:+.2f}" for x in table["expected_percent"]],
-            "ours Δ% to Base": change(""),
-            "ours Δ% to control": change("control_"),
-            "the paper's Δ%": table["reproduction"],
-        }
-    )
-    return shown.set_index(["model", "tier"])
+    printed = ["" if np.isnan(x) else f"{x:+.2f}" for x in table["expected_percent"]]
+    shown = {
+        "model": table["model_name"],
+        "tier": table["tier"].map(TIER_NAMES),
+        "reproduced?": table["reproduction"].map(SHORT),
+        "paper (Δ%)": followed(numbers("paper"), printed, " ({})"),
+        "ours ± sd": followed(numbers("ours"), numbers("sd"), f" ±{NO_BREAK}{{}}"),
+        "ours Δ% to Base": change(""),
+    }
+    if table["control_change_percent"].notna().any():
+        controlled = table["tier"].isin(["base", "control"])
+        to_control = zip(change("control_"), controlled, strict=True)
+        shown["ours Δ% to control"] = [text or ("" if own else NONE) for text, own in to_control]
+    return pd.DataFrame(shown).set_index(["model", "tier"])

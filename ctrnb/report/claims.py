@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 
 from ctrnb.report.beside import NOT_REPRODUCED, PAPER_CELL, REPRODUCED, UNDECIDED, comparable, paper_cells, reproduction
-from ctrnb.report.words import with_interval
+from ctrnb.report.words import NONE, with_interval
 from ctrnb.study.changes import LEVEL, combined
 from ctrnb.training.config import TIER_NAMES
 
@@ -189,15 +189,15 @@ def said(table: pd.DataFrame, key: str) -> str:
     return "; ".join(parts) or "not measured"
 
 
-def said_twice(table: pd.DataFrame, closed: pd.DataFrame, key: str) -> str:
-    """Return :func:`said` of all cells and, where it differs, of the closed ones (:mod:`ctrnb.report.tuning`) alone."""
-    whole, part = said(table, key), said(closed, key)
-    return whole if whole == part else f"{whole}; where the penalty was searched far enough: {part}"
-
-
 def worded(row: Any) -> str:
     """Return the verdict of a row of :func:`claims`; what the paper does not claim holds or does not."""
     return HELD[row.verdict] if row.ours else row.verdict
+
+
+def told_by_paper(row: Any) -> str:
+    """Return the paper's change, how many of its cells are themselves against the claim, and how many ours do not exclude."""
+    against = f", {row.against} against" if row.against else ""
+    return f"{row.paper_percent:+.2f}{against}, {row.inside} of {row.cells} inside"
 
 
 def readable(table: pd.DataFrame, closed: pd.DataFrame) -> pd.DataFrame:
@@ -213,16 +213,10 @@ def readable(table: pd.DataFrame, closed: pd.DataFrame) -> pd.DataFrame:
                 f"{row.reproduced} / {row.not_reproduced} / {row.undecided} of {row.printed}"
                 for row in table.itertuples()
             ],
-            "ours Δ%": table["ours_percent"].map("{:+.2f}".format),
-            "paper Δ%": [
-                "–" if row.ours else f"{row.paper_percent:+.2f}" + (f", {row.against} against" if row.against else "")
-                for row in table.itertuples()
+            "Δ%: ours; paper's": [
+                f"{row.ours_percent:+.2f}; {NONE if row.ours else told_by_paper(row)}" for row in table.itertuples()
             ],
-            "paper's in our interval": [
-                "–" if row.ours else f"{row.inside} of {row.cells}" for row in table.itertuples()
-            ],
-            "detectable Δ%": table["detectable_percent"].map("{:.2f}".format),
-            "seeds": table["seeds"],
+            "detectable Δ% (seeds)": [f"{row.detectable_percent:.2f} ({row.seeds})" for row in table.itertuples()],
         }
     )
     return shown.set_index(["claim", "dataset"])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from scipy import stats
 
@@ -29,18 +30,26 @@ from ctrnb.evaluation.groups import group_thresholds
 from ctrnb.models import DISPLAY
 from ctrnb.report.beside import PAPER_NAMES
 from ctrnb.report.parameters import as_list
-from ctrnb.report.provenance import by_place
+from ctrnb.report.provenance import by_place, seeds_said
+from ctrnb.report.tuning import MARK, flagged, open_cells
 from ctrnb.report.words import MARKS, counted, with_interval
 from ctrnb.study.changes import LEVEL, Runs
 from ctrnb.study.finished import Finished
-from ctrnb.study.results import results_folder
+from ctrnb.study.results import CELL, results_folder
 from ctrnb.theory.effort import efforts
 from ctrnb.training import RunStore, train
 from ctrnb.training.config import TIER_NAMES
 
 KINDS = ("effects", "spreads", "targets")
 COMPARISONS = (("control", "base"), ("ft", "base"), ("ft", "control"), ("ts", "base"), ("ts", "control"))
-FEW = 2  # models whose numbers a sentence gives each
+AGES = {  # MovieLens' codes of age
+    "1": "under 18", "18": "18 to 24", "25": "25 to 34", "35": "35 to 44", "45": "45 to 49", "50": "50 to 55", "56": "56 and over",
+}  # fmt: skip
+NARROWED, FAVOURED = -1, 1  # the sides of the paper's claim: a smaller gap, a larger gain of the group served worst
+WIDTHS = {"narrower": "narrower", "wider": "wider", "no significant change": "="}  # the sign of a change of the gap
+NOT_MEASURED = "not measured"
+
+Measured = tuple[str, str, list[pd.DataFrame]]  # title, provenance, and effects, spreads and targets
 
 
 def groupings(
@@ -121,12 +130,12 @@ def of_cells(cells: Iterable[Finished], *, fields: Sequence[str] = (), repeats: 
 
 
 def measured_breakdowns(name: str, folder: Path | None = None) -> list[pd.DataFrame] | None:
-    """Return the breakdowns of a study that were kept, or None."""
+    """Return the breakdowns of a study that were kept, with its name as ``ledger``, or None."""
     paths = [results_folder(folder) / "groups" / f"{name}-{kind}.csv" for kind in KINDS]
-    return [pd.read_csv(path) for path in paths] if all(path.is_file() for path in paths) else None
+    return [pd.read_csv(path).assign(ledger=name) for path in paths] if all(path.is_file() for path in paths) else None
 
 
-def measured_parts(names: Iterable[str], folder: Path | None = None) -> Iterator[tuple[str, str, list[pd.DataFrame]]]:
+def measured_parts(names: Iterable[str], folder: Path | None = None) -> Iterator[Measured]:
     """Yield title, provenance, and effects, spreads and targets of each dataset and core of the studies that have them.
 
     Raises:
@@ -138,50 +147,133 @@ def measured_parts(names: Iterable[str], folder: Path | None = None) -> Iterator
             yield from by_place(name, kept, folder)
 
 
-def measured_said(parts: Sequence[tuple[str, str, list[pd.DataFrame]]]) -> str:
-    """Return what :func:`measured_parts` say of activity in a few sentences on all of them."""
-    if not parts:
-        return "nothing is measured."
-    return said(*pooled(parts), of="case")
-
-
-def pooled(parts: Sequence[tuple[str, str, list[pd.DataFrame]]]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def pooled(parts: Sequence[Measured]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the spreads and the targets of all :func:`measured_parts`."""
     spread, target = (pd.concat([tables[place] for _, _, tables in parts]) for place in (1, 2))
     return spread, target
 
 
-def verdict(parts: Sequence[tuple[str, str, list[pd.DataFrame]]]) -> str:
-    """Return whether anything is beyond chance in :func:`measured_parts`, which way the estimates point, and what they rest on."""
+def verdict(parts: Sequence[Measured], folder: Path | None = None) -> str:
+    """Return whether FT narrows the gap or favours the group served worst in :func:`measured_parts`, and how sure that is."""
     if not parts:
         return "Not measured on real ratings."
     spread, target = pooled(parts)
-    titles = "; ".join(f"{title}, {rests_on(tables[0])}" for title, _, tables in parts)
-    rows, name = compared(spread, "ft", "activity"), TIER_NAMES["ft"]
-    found = tally(rows, "change")
-    gains = [
-        f"{each.above} of {each.count} against {TIER_NAMES[reference]}"
-        for reference in ("base", "control")
-        for each in [tally(compared(target, "ft", "activity", reference), "change")]
-        if each.count
-    ]
+    rows = compared(target, "ft", "activity", "control")
+    if rows.empty:
+        return "Not measured against the control."
+    found, more = corrected(spread, target), tally(rows, "change").above
+    head = "Not shown" if not found.towards else f"Shown by {found.towards} of {counted(found.of, 'change')}"
+    shared = rows.groupby(["dataset", "k", "drop_middle"])["model"].size()
+    each = "; ".join(
+        f"{tally(part, 'change').above} of {len(part)} on {title}" for title, part in by_title(parts, rows)
+    )
+    unsure = int(flagged(rows, open_cells(folder))["open"].sum())
     return (
-        f"{widened_said(spread, target, of='case').capitalize()}. {name}'s Var(L,M,H) is below "
-        f"Base's in {found.below} of {counted(found.count, 'case')}{control_said(spread, rows, name, 'activity')}, and the group served "
-        f"worst gains more than the others in {' and in '.join(gains)}. A case is a model on a dataset: {titles}."
+        f"{head}. With intervals corrected for {counted(len(rows), 'case')}, {found.said()}. The group served worst gains more "
+        f"than the others in {more} of {counted(len(rows), 'case')} against the control ({each})"
+        f"{', but cases of one dataset share test users, so they are no independent votes' if (shared > 1).any() else ''}; "
+        f"{unsure} of {len(rows)} are open. A case is a model on a dataset: {'; '.join(rests_on(*part) for part in parts)}."
     )
 
 
-def rests_on(effect: pd.DataFrame) -> str:
-    """Return of how many models and seeds effects are, in words."""
-    fewest, most = int(effect["seeds"].min()), int(effect["seeds"].max())
-    seeds = counted(most, "seed") if fewest == most else f"{fewest} to {most} seeds"
-    return f"{counted(effect['model'].nunique(), 'model')}, {seeds}"
+def advice(parts: Sequence[Measured]) -> str:
+    """Return what a reader should do by :func:`verdict`."""
+    shown = bool(parts) and corrected(*pooled(parts)).towards > 0
+    if shown:
+        return (
+            "Measure your own groups against a control: a gain for the group served worst is seen in some cases alone."
+        )
+    return (
+        "Do not add message passing for the sake of a group of users: decide by the gain over all users, and measure your own "
+        "groups against a control."
+    )
 
 
-def said(spread: pd.DataFrame, target: pd.DataFrame, of: str = "model") -> str:
-    """Return what FT does to the gap between activity groups and to the group served worst, and how sure that is."""
-    return f"{chance_said(spread, target, of=of)} {spread_said(spread, of=of)}. {target_said(target, of=of)}.".strip()
+def by_title(parts: Sequence[Measured], rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield each title of :func:`measured_parts` and those of the rows that are of its dataset and core."""
+    keys = ["ledger", "dataset", "k", "drop_middle"]
+    for title, _, (effect, *_) in parts:
+        yield title, rows.merge(effect[keys].drop_duplicates(), on=keys)
+
+
+def rests_on(title: str, source: str, tables: Sequence[pd.DataFrame]) -> str:
+    """Return of how many models and seeds a measured part is, in words."""
+    effect = tables[0]
+    return f"{title}, {counted(effect['model'].nunique(), 'model')}, {seeds_said(effect['seeds'])}"
+
+
+def counts_table(parts: Sequence[Measured], folder: Path | None = None) -> pd.DataFrame:
+    """Return, for each of :func:`measured_parts` and all of them, in how many cases the estimates are as the paper claims."""
+    spread, target = pooled(parts)
+    cells = open_cells(folder)
+    rows = []
+    titles = [title for title, *_ in parts]
+    for title, tables in [*((title, (tables[1], tables[2])) for title, _, tables in parts), ("all", (spread, target))]:
+        gap, worst = (
+            gaps(tables[0]),
+            {name: compared(tables[1], "ft", "activity", name) for name in ("base", "control")},
+        )
+        count = len(worst["base"])
+        row = {"cases": title, "open": f"{int(flagged(worst['base'], cells)['open'].sum())} of {count}"}
+        for name, said in (("base", "Base"), ("control", "control")):
+            below, of = (gap[gap["to"] == name]["change"] < 0), int((gap["to"] == name).sum())
+            row[f"gap smaller than {said}'s"] = f"{int(below.sum())} of {of}"
+            row[f"worst group gains more, to {said}"] = f"{tally(worst[name], 'change').above} of {len(worst[name])}"
+        rows.append(row)
+    return pd.DataFrame(rows if len(titles) > 1 else rows[:1]).set_index("cases")
+
+
+def gaps(spread: pd.DataFrame) -> pd.DataFrame:
+    """Return the changes of FT's Var(L,M,H) to Base and to the control: ``to``, model, change, change_low, change_high.
+
+    Where a study did not keep the change to the control, it is the difference of the two estimates, without an interval.
+    """
+    to_base, to_control = (compared(spread, "ft", "activity", name) for name in ("base", "control"))
+    keys = [name for name in ("ledger", *CELL) if name in spread]
+    control = compared(spread, "control", "activity").drop_duplicates(keys)[[*keys, "variance"]]
+    without = to_base.merge(control, on=keys, suffixes=("", "_control"))
+    without = without[~pd.MultiIndex.from_frame(without[keys]).isin(pd.MultiIndex.from_frame(to_control[keys]))]
+    without = without.assign(
+        change=without["variance"] - without["variance_control"], change_low=np.nan, change_high=np.nan
+    )
+    tables = (to_base.assign(to="base"), to_control.assign(to="control"), without.assign(to="control"))
+    return pd.concat([table for table in tables if len(table)], ignore_index=True)
+
+
+def measured_gaps(parts: Sequence[Measured], folder: Path | None = None) -> pd.DataFrame:
+    """Return :func:`gaps` of all parts to be drawn: case, model_name (MARK behind an open one), series, change, low, high."""
+    found = [gaps(tables[1]).assign(case=title) for title, _, tables in parts]
+    table = pd.concat(found, ignore_index=True)
+    return drawn(table.assign(series=table["to"].map({"base": "to Base", "control": "to the control"})), 1, folder)
+
+
+def measured_groups(parts: Sequence[Measured], folder: Path | None = None) -> pd.DataFrame:
+    """Return FT's changes of AUC to the control by activity to be drawn, as :func:`measured_gaps`, in points; series: groups."""
+    found = [compared(tables[0], "ft", "activity", "control").assign(case=title) for title, _, tables in parts]
+    table = pd.concat(found, ignore_index=True)
+    table = table[table["group"] != EVERYONE]
+    return drawn(table.assign(series=table["group"]), 100, folder)
+
+
+def drawn(table: pd.DataFrame, scale: float, folder: Path | None = None) -> pd.DataFrame:
+    """Return the columns that :func:`ctrnb.plots.changes_by_case` draws."""
+    names = table["model_name"] + np.where(flagged(table, open_cells(folder))["open"], MARK, "")
+    ends = {
+        name: scale * table[column]
+        for name, column in (("change", "change"), ("low", "change_low"), ("high", "change_high"))
+    }
+    return table[["case", "series"]].assign(model_name=names, **ends)
+
+
+def without_interval(parts: Sequence[Measured]) -> str:
+    """Return which measured parts did not keep the interval of the change of the gap to the control, in a sentence."""
+    found = [title for title, _, tables in parts if gaps(tables[1])["change_low"].isna().any()]
+    return f"Not kept for {', '.join(found)}: the interval of the change to the control." if found else ""
+
+
+def group_named(grouping: str, group: str) -> str:
+    """Return a group's name to read: MovieLens' codes of age as years."""
+    return AGES.get(str(group), str(group)) if grouping == "age" else str(group)
 
 
 def groups_table(effect: pd.DataFrame, grouping: str, metric: str = "auc", tier: str = "ft") -> pd.DataFrame:
@@ -191,7 +283,7 @@ def groups_table(effect: pd.DataFrame, grouping: str, metric: str = "auc", tier:
     table = pd.DataFrame(
         {
             "model": rows["model_name"],
-            "group": rows["group"],
+            "group": [group_named(grouping, name) for name in rows["group"]],
             "Base": rows["reference_value"].map("{:.4f}".format),
             f"{TIER_NAMES[tier]} to Base, points": [
                 with_interval(row.change, row.change_low, row.change_high, mark=MARKS.get(row.verdict, "="), scale=100)
@@ -218,7 +310,7 @@ def spreads_table(spread: pd.DataFrame, grouping: str) -> pd.DataFrame:
     for reference, title in (("base", "change to Base"), ("control", "change to the control")):
         against = rows[rows["reference"] == reference].set_index(keys)
         shown = {
-            key: f"{with_interval(r.change, r.change_low, r.change_high, mark=MARKS.get(r.verdict, '='))}, {r.verdict}"
+            key: with_interval(r.change, r.change_low, r.change_high, mark=WIDTHS.get(r.verdict, ""))
             for key, r in zip(against.index, against.itertuples(), strict=True)
         }
         columns[title] = [shown.get(key, "") for key in of_tier.index]
@@ -234,11 +326,11 @@ def targets_table(target: pd.DataFrame, tier: str = "ft") -> pd.DataFrame:
         "grouping": rows["grouping"],
         "model": rows["model_name"],
         "against": rows["reference"].map(TIER_NAMES),
-        "served worst": rows["underserved"],
+        "served worst": [group_named(row.grouping, row.underserved) for row in rows.itertuples()],
     }
-    for name, label, scale in (("change", "points", 100), ("change_percent", "%", 1), ("mci", "MCI, hundredths", 100)):
+    for name, label in (("change", "points"), ("mci", "MCI, hundredths")):
         columns[f"excess, {label}"] = [
-            with_interval(value, low, high, mark=MARKS.get(said, "="), scale=scale)
+            with_interval(value, low, high, mark=MARKS.get(said, "="), scale=100)
             for value, low, high, said in zip(
                 *(rows[each] for each in (name, f"{name}_low", f"{name}_high", f"{name}_verdict")), strict=True
             )
@@ -281,127 +373,85 @@ def compared(table: pd.DataFrame, tier: str, grouping: str, reference: str = "ba
     return rows[(rows["tier"] == tier) & (rows["reference"] == reference)]
 
 
-def spread_said(spread: pd.DataFrame, tier: str = "ft", grouping: str = "activity", of: str = "model") -> str:
-    """Return in how many models a tier's gap between the groups is below Base's, and below the control's, in words."""
-    rows = compared(spread, tier, grouping)
-    found, name = tally(rows, "change"), TIER_NAMES[tier]
-    return (
-        f"{name}'s Var(L,M,H) is below Base's in {found.below} of {counted(found.count, of)}, {sides(found)}"
-        f"{each_model(rows, 'change', 1)}{control_said(spread, rows, name, grouping)}"
-    )
+@dataclass(frozen=True)
+class Corrected:
+    """Changes beyond chance with intervals widened for the number of cases.
 
-
-def sides(found: Tally) -> str:
-    """Return how many gaps are surely below and above another, in words."""
-    return f"beyond chance in {found.surely_below}, and above it beyond chance in {found.surely_above}"
-
-
-def control_said(spread: pd.DataFrame, rows: pd.DataFrame, name: str, grouping: str) -> str:
-    """Return how the control's gap stands to Base's and to a tier's ``rows``, in words; empty where there is none.
-
-    Some studies kept the change to the control without an interval, as the difference of two estimates.
+    Attributes:
+        towards, away: how many are so, at most, on the side that the paper claims and on the other.
+        of: how many there are.
     """
-    control = compared(spread, "control", grouping)
-    keys = [key for key in ("dataset", "k", "drop_middle", "model") if key in spread]
-    both = rows.merge(control, on=keys, suffixes=("", "_control"))
-    if both.empty:
-        return ""
-    below = int((both["variance"] < both["variance_control"]).sum())
-    told = tally(compared(spread, rows["tier"].iloc[0], grouping, "control"), "change")
-    kept = "" if told.count == len(both) else f" (intervals of {told.count} of {len(both)} were kept)"
-    return (
-        f"; the control's is below Base's in {tally(control, 'change').below} of {len(control)}, and {name}'s is below the "
-        f"control's in {below} of {len(both)}" + (f", {sides(told)}{kept}" if told.count else " (estimates alone)")
-    )
 
+    towards: int
+    away: int
+    of: int
 
-def target_said(target: pd.DataFrame, tier: str = "ft", grouping: str = "activity", of: str = "model") -> str:
-    """Return in how many models the group that Base, or the control, serves worst gains most, by AUC and by MCI, in words."""
-    parts = []
-    for reference in ("base", "control"):
-        rows = compared(target, tier, grouping, reference)
-        if rows.empty:
-            continue
-        auc, mci = tally(rows, "change"), tally(rows, "mci")
-        server = "Base" if reference == "base" else f"the {TIER_NAMES[reference].lower()}"
-        parts.append(
-            f"the group that {server} serves worst, {TIER_NAMES[tier]}'s change to {server} exceeds the others' in {auc.above} of "
-            f"{counted(auc.count, of)} by AUC and in {mci.above} by MCI, beyond chance in {auc.surely_above} and "
-            f"{mci.surely_above}, and falls short beyond chance in {auc.surely_below} and {mci.surely_below}"
-            f"{each_model(rows, 'change', 100)}"
+    def said(self) -> str:
+        """Return the counts in words."""
+        count = self.towards + self.away
+        if not count:
+            return f"none of {self.of} changes of the gap and of the group served worst is beyond chance"
+        sides = [
+            f"{n} {way}" for n, way in ((self.towards, "as the paper claims"), (self.away, "against its claim")) if n
+        ]
+        return (
+            f"at most {count} of {self.of} changes of the gap and of the group served worst {'is' if count == 1 else 'are'} "
+            f"beyond chance ({' and '.join(sides)})"
         )
-    return f"In {'; in '.join(parts)}" if parts else "FT is not compared"
 
 
-def chance_said(spread: pd.DataFrame, target: pd.DataFrame, of: str = "model") -> str:
-    """Return how many of the intervals would lie off zero by chance, and how many do once widened; empty for few."""
-    count = len(compared(spread, "ft", "activity"))
-    if count <= FEW:
-        return ""
-    return (
-        f"{widened_said(spread, target, of=of)}. The counts that follow are of 95 % intervals off zero, where chance alone puts "
-        f"about {count * LEVEL / 2:.1f} of {count} on each side."
-    )
-
-
-def widened_said(spread: pd.DataFrame, target: pd.DataFrame, of: str = "model") -> str:
-    """Return how many changes are beyond chance with intervals widened for the number of cases, in words."""
-    columns = []
+def corrected(spread: pd.DataFrame, target: pd.DataFrame) -> Corrected:
+    """Return how many of FT's changes, to Base and to the control, of the gap, and of AUC and MCI of the group served worst, are
+    beyond chance, each measure's intervals widened for its number of cases."""
+    towards = away = of = 0
     for reference in ("base", "control"):
         gap, worst = (compared(table, "ft", "activity", reference) for table in (spread, target))
-        columns += [(gap, "change"), (worst, "change"), (worst, "mci")]
-    columns = [(rows, column) for rows, column in columns if len(rows)]
-    surely = sum(tally(rows, column, comparisons=len(rows)).surely for rows, column in columns)
-    left = (
-        f"at most {counted(surely, 'change')} {'is' if surely == 1 else 'are'} beyond chance"
-        if surely
-        else "no change of the gap or of the group served worst is beyond chance"
-    )
-    return f"with intervals widened for {counted(len(columns[0][0]), of)}, {left}"
+        for rows, column, side in ((gap, "change", NARROWED), (worst, "change", FAVOURED), (worst, "mci", FAVOURED)):
+            if len(rows):
+                found = tally(rows, column, comparisons=len(rows))
+                sides = (found.surely_above, found.surely_below)
+                towards, away, of = towards + sides[side < 0], away + sides[side > 0], of + len(rows)
+    return Corrected(towards, away, of)
 
 
-def each_model(rows: pd.DataFrame, column: str, scale: float, most: int = FEW) -> str:
-    """Return a number of each model with its interval, in brackets; empty for more than ``most`` models."""
-    if len(rows) > most:
-        return ""
-    values = (
-        f"{row['model_name']} {scale * row[column]:+.2f}, 95 % interval {scale * row[f'{column}_low']:+.2f} to "
-        f"{scale * row[f'{column}_high']:+.2f}"
-        for _, row in rows.iterrows()
-    )
-    return f" ({'; '.join(values)} {'points' if scale == 100 else 'points²'})"
+def table_4(effects: Sequence[pd.DataFrame] = ()) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield dataset and core, and the paper's Table 4 and Figure 5 by model, tier and group beside our measurements of it.
 
-
-def table_4(effects: Sequence[pd.DataFrame] = ()) -> pd.DataFrame:
-    """Return the paper's Table 4 and Figure 5 by model, tier and group, and our measurements of the same cells where kept.
-
-    The paper's MCI comes of its rounded cells; its changes stand in points. Ours have 95 % intervals.
+    The paper's MCI comes of its rounded cells; its changes stand in points, MCI in hundredths of a nat. Ours have 95 %
+    intervals; there are no columns of ours where none of the cells was measured.
     """
     cells = efforts().merge(
         pd.Series(paper.MODELS, name="key").rename_axis("model").reset_index(), on="model", how="left"
     )
-    table = pd.DataFrame(
-        {
-            "dataset": cells["dataset"] + ", k = " + cells["k"].astype(str),
-            "model": cells["model"],
-            "tier": cells["tier"],
-            "group": cells["group"],
-            "paper: Base": cells["base"].map("{:.2f}".format),
-            "paper: points": cells["absolute"].map("{:+.2f}".format),
-            "paper: MCI, hundredths": (100 * cells["MCI"]).map("{:+.2f}".format),
-        }
-    )
     keys = ["dataset", "k", "key", "tier", "group"]
-    if len(effects):
-        effect = pd.concat(effects)
-        own = effect[(effect["grouping"] == "activity") & (effect["metric"] == "auc") & (effect["reference"] == "base")]
-        own = own.assign(
-            dataset=own["dataset"].map(PAPER_NAMES), key=own["model"], tier=own["tier"].map(TIER_NAMES),
-            group=own["group"].str.capitalize(),
-        ).set_index(keys)  # fmt: skip
-        places = pd.MultiIndex.from_frame(cells[keys])
-        for label, name, scale in (("ours: points", "change", 100), ("ours: MCI, hundredths", "mci", 100)):
+    own = pd.concat([measured_cells(effect) for effect in effects]) if len(effects) else pd.DataFrame()
+    for (dataset, k), rows in cells.groupby(["dataset", "k"], sort=False):
+        table = pd.DataFrame(
+            {
+                "model": rows["model"],
+                "tier": rows["tier"],
+                "group": rows["group"],
+                "paper: Base": rows["base"].map("{:.2f}".format),
+                "paper: points": rows["absolute"].map("{:+.2f}".format),
+                "paper: MCI": (100 * rows["MCI"]).map("{:+.2f}".format),
+            }
+        )
+        places = pd.MultiIndex.from_frame(rows[keys])
+        there = len(own) > 0 and bool(places.isin(own.index).any())
+        for label, name in (("ours: points", "change"), ("ours: MCI", "mci")) if there else ():
             columns = [name, f"{name}_low", f"{name}_high"]
-            values = scale * own[columns][~own.index.duplicated()].reindex(places).to_numpy()
-            table[label] = [with_interval(*row) for row in values]
-    return table.set_index(["dataset", "model", "tier", "group"])
+            values = 100 * own[columns][~own.index.duplicated()].reindex(places).to_numpy()
+            table[label] = [with_interval(*row) or NOT_MEASURED for row in values]
+        yield (
+            f"{dataset}, k = {k}{'' if there else f': {NOT_MEASURED} here'}",
+            table.set_index(["model", "tier", "group"]),
+        )
+
+
+def measured_cells(effect: pd.DataFrame) -> pd.DataFrame:
+    """Return effects to Base by activity, indexed as the paper's Table 4: dataset, k, model, tier, group."""
+    own = effect[(effect["grouping"] == "activity") & (effect["metric"] == "auc") & (effect["reference"] == "base")]
+    return own.assign(
+        dataset=own["dataset"].map(PAPER_NAMES), key=own["model"], tier=own["tier"].map(TIER_NAMES),
+        group=own["group"].str.capitalize(),
+    ).set_index(["dataset", "k", "key", "tier", "group"])  # fmt: skip

@@ -1,32 +1,50 @@
 """Where numbers come from: the dataset, seeds, device, versions and date that stand beside every table of the book."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from ctrnb.report.words import counted
+from ctrnb.report.words import counted, span
 from ctrnb.study.results import CELL, ledgers, measured
+
+TRAINED = [*CELL, "tier"]  # of which a ledger has a row a seed
 
 
 def provenance(rows: pd.DataFrame) -> str:
     """Return a caption's account of rows: dataset, k, seeds, device, precision, versions and date.
 
+    Seeds are those of each cell and tier, and dates those of all rows: "2 to 3 seeds" and "2026-11-25 to 2026-11-26" where
+    they differ.
+
     Args:
         rows: of a ledger, or others with their number of ``seeds``.
     """
-    seeds = rows["seed"].nunique() if "seed" in rows else int(rows["seeds"].max())
     splits = rows["split_seed"].nunique() if "split_seed" in rows else 1
     parts = [
         f"dataset {', '.join(map(str, rows['dataset'].unique()))}",
         *([f"k = {', '.join(map(str, rows['k'].unique()))}"] if "k" in rows else []),
-        counted(seeds, "seed"),
+        seeds_of(rows),
         *([f"{splits} splits"] if splits > 1 else []),
         f"{devices(rows)}, {', '.join(rows['precision'].unique())}",
         f"torch {', '.join(rows['torch'].unique())}",
-        *([f"measured {rows['date'].astype(str).str[:10].max()}"] if "date" in rows else []),
+        *([f"measured {span(rows['date'].astype(str).str[:10])}"] if "date" in rows else []),
     ]
     return "; ".join(parts)
+
+
+def seeds_of(rows: pd.DataFrame) -> str:
+    """Return with how many seeds each cell and tier was trained, in words: "3 seeds", "2 to 3 seeds"."""
+    if "seed" not in rows:
+        return seeds_said(rows["seeds"].dropna())
+    keys = [name for name in TRAINED if name in rows]
+    return seeds_said(rows.groupby(keys)["seed"].nunique() if keys else [rows["seed"].nunique()])
+
+
+def seeds_said(numbers: Iterable[int]) -> str:
+    """Return numbers of seeds in words: "1 seed", "2 to 3 seeds"."""
+    found = [int(number) for number in numbers]
+    return counted(max(found), "seed") if min(found) == max(found) else f"{span(found)} seeds"
 
 
 def devices(rows: pd.DataFrame) -> str:

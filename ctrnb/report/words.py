@@ -1,8 +1,11 @@
 """Numbers as the chapters write them: with their interval, a sign for what it says, and their noun."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 NO_BREAK = "\u00a0"  # a space where a line does not break
+NONE = "–"  # in a table, where there is nothing to measure
 MARKS = {  # what an interval says of a change, as a sign
     "improved": "▲", "more": "▲", "narrower": "▲", "rises": "▲", "worse": "▼", "less": "▼", "wider": "▼", "falls": "▼", "no significant change": "=", "": "",
 }  # fmt: skip
@@ -11,19 +14,38 @@ MARKS = {  # what an interval says of a change, as a sign
 def with_interval(value: float, low: float, high: float, *, mark: str = "", scale: float = 1.0, digits: int = 2) -> str:
     """Return a number with its interval to read, as "▲ +0.34 (+0.10 to +0.59)"; empty for NaN, bare without interval.
 
-    A line breaks before the bracket alone.
+    It has more digits where an end would round to zero, so that its side is seen. A line breaks before the bracket alone.
     """
     if np.isnan(value):
         return ""
+    digits = enough_digits((scale * low, scale * high), digits)
     shown, lower, upper = (f"{scale * number:+.{digits}f}" for number in (value, low, high))
     if np.isnan(low):
         return f"{shown} (no interval)".replace(" ", NO_BREAK)
     return " ".join([f"{mark} {shown}".strip().replace(" ", NO_BREAK), f"({lower} to {upper})".replace(" ", NO_BREAK)])
 
 
+def narrower(text: str) -> str:
+    """Return a number with its interval so that a line may break within the bracket as well, for a table of many columns."""
+    return text.replace(f"{NO_BREAK}to{NO_BREAK}", f" to{NO_BREAK}")
+
+
+def enough_digits(numbers: Iterable[float], digits: int, more: int = 2) -> int:
+    """Return the fewest digits, up to ``more`` above ``digits``, with which no number but zero rounds to zero; else ``digits``."""
+    wanted = [number for number in numbers if number != 0]
+    enough = (each for each in range(digits, digits + more + 1) if all(float(f"{n:.{each}f}") for n in wanted))
+    return next(enough, digits)
+
+
 def sign(low: float, high: float) -> str:
     """Return what an interval says of a change: ▲ above zero, ▼ below, = neither; empty for NaN."""
     return "" if np.isnan(low) else "▲" if low > 0 else "▼" if high < 0 else "="
+
+
+def span(values: Iterable[int | str]) -> str:
+    """Return the least and the greatest of some values in words, "2 to 3", or the one that there is."""
+    found = list(values)
+    return " to ".join(dict.fromkeys(map(str, (min(found), max(found)))))
 
 
 def counted(count: int, of: str) -> str:

@@ -60,18 +60,24 @@ def measured_changes(name: str, folder: Path | None = None) -> pd.DataFrame | No
 
 
 def all_changes(folder: Path | None = None, rerun: pd.DataFrame | None = None, prefer: str = "") -> pd.DataFrame:
-    """Return the changes of every measured ledger, with its name as ``ledger``; a cell measured twice is taken once.
+    """Return the changes of every measured ledger, with its name as ``ledger``; a cell measured twice is taken once, whole.
 
-    ``rerun``, changes measured just now, wins; then the ledger ``prefer``, whose cells belong together; then the ledger with
-    more seeds, then the first by name.
+    All rows of a cell (:data:`CELL`) come from one ledger, for two may have trained it with different settings and seeds:
+    ``rerun``, changes measured just now, wins; then the ledger ``prefer``; then the one with more tiers of the cell, so that
+    no comparison is lost; then the one with more seeds, then the first by name.
     """
     kept = ((name, measured_changes(name, folder)) for name in ledgers(folder))
     tables = [changes.assign(ledger=name, fresh=False) for name, changes in kept if changes is not None]
     tables += [rerun.assign(ledger="this run", fresh=True)] if rerun is not None else []
     if not tables:
         return pd.DataFrame(columns=EMPTY)
-    keys = [*CELL, "tier", "reference", "metric"]
-    table = pd.concat(tables, ignore_index=True).assign(preferred=lambda frame: frame["ledger"] == prefer)
-    order = ["fresh", "preferred", "seeds", "ledger"]
-    table = table.sort_values(order, ascending=[False, False, False, True], kind="stable")
-    return table.drop_duplicates(keys).drop(columns=["fresh", "preferred"]).sort_index(ignore_index=True)
+    table = pd.concat(tables, ignore_index=True)
+    cells = table.groupby([*CELL, "ledger", "fresh"], as_index=False).agg(
+        tiers=("tier", "nunique"), seeds=("seeds", "max")
+    )
+    cells["preferred"] = cells["ledger"] == prefer
+    order = ["fresh", "preferred", "tiers", "seeds", "ledger"]
+    cells = cells.sort_values(order, ascending=[False, False, False, False, True], kind="stable").drop_duplicates(CELL)
+    keys = [*CELL, "ledger", "fresh"]
+    chosen = pd.MultiIndex.from_frame(table[keys]).isin(pd.MultiIndex.from_frame(cells[keys]))
+    return table[chosen].drop(columns="fresh").reset_index(drop=True)

@@ -126,9 +126,14 @@ def test_a_change_to_be_read_carries_its_sign_and_its_interval() -> None:
     changes = measured_like(2).assign(verdict="improved")
     shown = dict(by_dataset(2, changes))["Table 2, AUC in percent: ml-1m, k = 6"]
     cell = shown.loc[("dcnv2", "TS")]
-    assert cell["ours Δ% to Base"] == "▲\u00a0+0.18 (+0.14\u00a0to\u00a0+0.22)"  # one place to break the line
-    assert cell["the paper's Δ%"] == REPRODUCED
+    assert cell["ours Δ% to Base"] == "▲\u00a0+0.18 (+0.14 to\u00a0+0.22)"  # two places to break the line
+    assert cell["reproduced?"] == "yes" and next(iter(shown)) == "reproduced?"
     assert shown.loc[("dcnv2", "Base"), "ours Δ% to Base"] == ""
+    without = changes[(changes["reference"] != "control") | (changes["model"] != "dcnv2")]
+    part = dict(by_dataset(2, without))["Table 2, AUC in percent: ml-1m, k = 6"]["ours Δ% to control"]
+    assert part[("dcnv2", "TS")] == "–" and part[("dcnv2", "Base")] == "" and part[("autoint", "TS")].startswith("▲")
+    alone = dict(by_dataset(2, changes[changes["reference"] != "control"]))["Table 2, AUC in percent: ml-1m, k = 6"]
+    assert "ours Δ% to control" not in alone
 
 
 def test_a_table_says_where_middle_ratings_were_removed() -> None:
@@ -173,7 +178,7 @@ def test_a_gain_that_the_control_has_too_is_not_said_to_hold_against_it() -> Non
     claim = next(each for each in CLAIMS if (each.tier, each.reference) == ("ft", "control"))
     assert claim.ours and table.loc[claim.text, "verdict"] == UNDECIDED and table.loc[claim.text, "cells"] == 9
     shown = words.readable(table.reset_index(), table.reset_index()).loc[f"{claim.text} ({claim.source})"].iloc[0]
-    assert shown["paper Δ%"] == "–" and shown["verdict"] == UNDECIDED
+    assert shown["Δ%: ours; paper's"].endswith("; –") and shown["verdict"] == UNDECIDED
     lost = measured_like(3).assign(change_percent=lambda frame: frame["change_percent"] - 5)
     table = claims(lost, TABLES)
     assert table.loc[table["key"] == claim.key, "verdict"].item() == NOT_REPRODUCED

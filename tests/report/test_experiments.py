@@ -122,10 +122,20 @@ def test_figures_are_drawn_from_tables(ran: tuple[pd.DataFrame, pd.DataFrame]) -
     assert figure.axes[0].get_xlabel() and [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["DCNv2"]
     assert ex.verdict_table(table)["to Base, points (95 %)"].str.contains("[▲▼=]").any()
     places = pd.DataFrame(
-        {"density_percent": [1.0, 2.0], "reference": "base", "change": 0.001, "low": 0.0, "high": 0.002}
+        {
+            "dataset": ["b", "a"],
+            "k": 3,
+            "density_percent": [2.0, 1.0],
+            "reference": "base",
+            "change": 0.001,
+            "low": 0.0,
+            "high": 0.002,
+        }
     )
-    labels = plots.effects_by_density(places.assign(open=[False, True]), 1.5, "x").legends[0].get_texts()
-    assert [text.get_text() for text in labels] == ["this dataset", "to Base", "to Base, open"]
+    figure = plots.effects_by_density(places.assign(open=[False, True]), 1.5, "x")
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels == ["this dataset, 1.5 %", "to Base", "to Base, open"]
+    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["a, k = 3 (1 %)", "b, k = 3 (2 %)"]
 
 
 def test_a_verdict_table_has_changes_with_signs() -> None:

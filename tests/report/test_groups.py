@@ -44,18 +44,13 @@ def test_tables_and_sentences_say_what_the_numbers_are(found: list[pd.DataFrame]
     shown = table.loc[("DCNv2", "low"), "FT to Base, points"]
     assert f"{100 * row['change']:+.2f}" in shown and shown[0] in "▲▼="
     assert len(groups.spreads_table(spread, "activity")) == 2 * 4
-    assert "of 1 model," in groups.spread_said(spread) and "of 1 model by AUC" in groups.target_said(target)
-    assert "In the group that Base serves worst" in groups.said(spread, target)
-    assert "in the group that the control serves worst, FT's change to the control" in groups.said(spread, target)
-    assert "chance alone" not in groups.said(spread, target)
     change = groups.compared(spread, "ft", "activity")["change"].item()
-    assert f"DCNv2 {change:+.2f}, 95 % interval" in groups.spread_said(spread)
     shown = groups.spreads_table(spread, "activity").loc[("group AUC", "DCNv2", "FT")]
     against = groups.compared(spread, "ft", "activity", "control")["change"].item()
     assert f"{change:+.2f}" in shown["change to Base"] and f"{against:+.2f}" in shown["change to the control"]
     without = groups.spreads_table(spread[spread["reference"] != "control"], "activity")
     assert (without["change to the control"] == "").all() and len(without) == 2 * 4
-    assert groups.targets_table(target).shape == (2 * 3, 4)
+    assert groups.targets_table(target).shape == (2 * 3, 3)
     figure = plots.changes_by_tier(
         effect[(effect["grouping"] == "activity") & (effect["metric"] == "auc")], "mci", "MCI"
     )
@@ -73,58 +68,78 @@ def cases(change: list[float], half: float = 1.0, **columns: list[float] | str) 
     return table.assign(model_name=table["model"], variance=[5 + each for each in change], **columns)
 
 
-def test_the_direction_of_estimates_is_told_beside_their_tests() -> None:
-    narrower = cases([-1.1, -0.5, -0.2, 0.3])
-    control = cases([-0.6, -0.7, 0.1, 0.2], tier="control")
+def part(spread: pd.DataFrame, target: pd.DataFrame, effect: pd.DataFrame | None = None) -> groups.Measured:
+    """Return a measured part of the ledger s."""
+    effect = cases([0.0] * 4, seeds=5) if effect is None else effect
+    return "d, 3-core", "", [table.assign(ledger="s") for table in (effect, spread, target)]
+
+
+def test_a_change_to_the_control_without_interval_is_the_difference_of_estimates() -> None:
+    narrower, control = cases([-1.1, -0.5, -0.2, 0.3]), cases([-0.6, -0.7, 0.1, 0.2], tier="control")
     against = cases([-0.5, 1.2, -0.3, 0.1], reference="control")
-    to_base = (
-        "FT's Var(L,M,H) is below Base's in 3 of 4 cases, beyond chance in 1, and above it beyond chance in 0; the control's is "
-        "below Base's in 2 of 4, and FT's is below the control's in 2 of 4"
+    found = groups.gaps(pd.concat([narrower, control, against[1:2]]).assign(ledger="s"))
+    to_control = found[found["to"] == "control"].set_index("model")
+    assert to_control["change"].to_dict() == pytest.approx({"m0": -0.5, "m1": 1.2, "m2": -0.3, "m3": 0.1})
+    assert to_control["change_low"].notna().to_dict() == {"m0": False, "m1": True, "m2": False, "m3": False}
+    assert found[found["to"] == "base"]["change"].tolist() == [-1.1, -0.5, -0.2, 0.3]
+
+
+def test_the_verdict_counts_cases_against_the_control_and_open_ones(tmp_path: Path) -> None:
+    spread = pd.concat([cases([-1.1, -0.5, -0.2, 0.3]), cases([-0.6, -0.7, 0.1, 0.2], tier="control")])
+    target = pd.concat([cases([0.2, 0.1, -0.2, 0.1]), cases([0.1, 0.2, 0.3, -0.1], reference="control")])
+    parts = [part(spread, target)]
+    said = groups.verdict(parts, tmp_path)
+    assert said.startswith(
+        "Not shown. With intervals corrected for 4 cases, none of 20 changes of the gap and of the group "
     )
-    assert groups.spread_said(pd.concat([narrower, control]), of="case") == f"{to_base} (estimates alone)"
-    said = f"{to_base}, beyond chance in 0, and above it beyond chance in 1"
-    assert groups.spread_said(pd.concat([narrower, control, against]), of="case") == said
-    part = pd.concat([narrower, control, against[1:2]])
-    assert groups.spread_said(part, of="case") == f"{said} (intervals of 1 of 4 were kept)"
-    wider = groups.spread_said(cases([1.1]))
-    assert "below Base's in 0 of 1 model, beyond chance in 0, and above it beyond chance in 1 (m0 +1.10" in wider
-    assert "control" not in wider
-
-
-def test_the_group_served_worst_is_told_against_base_and_control() -> None:
-    against = cases([-1.2, 0.1, 0.2], reference="control")
-    assert groups.target_said(pd.concat([cases([1.2, 0.1, -0.2]), against]), of="case") == (
-        "In the group that Base serves worst, FT's change to Base exceeds the others' in 2 of 3 cases by AUC and in 2 by MCI, "
-        "beyond chance in 1 and 1, and falls short beyond chance in 0 and 0; in the group that the control serves worst, FT's "
-        "change to the control exceeds the others' in 2 of 3 cases by AUC and in 2 by MCI, beyond chance in 0 and 0, and falls "
-        "short beyond chance in 1 and 1"
+    assert "more than the others in 3 of 4 cases against the control (3 of 4 on d, 3-core), but cases of one" in said
+    assert "; 0 of 4 are open." in said and said.endswith("on a dataset: d, 3-core, 4 models, 5 seeds.")
+    assert groups.advice(parts).startswith("Do not add message passing for the sake of a group")
+    assert groups.verdict([]) == "Not measured on real ratings." and groups.advice([])
+    table = groups.counts_table(parts, tmp_path)
+    assert table.loc["d, 3-core"].tolist() == ["0 of 4", "3 of 4", "3 of 4", "2 of 4", "3 of 4"]
+    gap, whole = (
+        groups.measured_gaps(parts, tmp_path),
+        groups.measured_groups([part(spread, target, against_control())], tmp_path),
     )
+    assert gap["low"].isna().sum() == 4 and set(whole["series"]) == {"low", "mid"} and whole["change"].max() == 50
+    assert "d, 3-core: the interval of the change to the control" in groups.without_interval(parts)
+    figure = plots.changes_by_case(gap, "change", "FT's change")
+    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["m0", "m1", "m2", "m3"]
 
 
-def test_many_intervals_are_widened_and_chance_is_counted() -> None:
-    few = groups.chance_said(cases([1.1, 1.1]), cases([1.1, 1.1]))
-    assert few == ""
+def against_control() -> pd.DataFrame:
+    """Return effects of two groups and of everyone."""
+    return pd.concat([cases([0.5], reference="control", group=name) for name in ("all", "low", "mid")])
+
+
+def test_many_intervals_are_widened_and_their_sides_counted() -> None:
     near = cases([1.1] + [0.0] * 19)  # 1.1 of 1.0 is beyond chance once, not among 20
     assert groups.tally(near, "change").surely == 1 and groups.tally(near, "change", 20).surely == 0
-    said = groups.chance_said(near, near, of="case")
-    assert said.endswith("chance alone puts about 0.5 of 20 on each side.")
-    assert "widened for 20 cases, no change of the gap or of the group served worst is beyond chance." in said
-    far = cases([-2.0] + [0.0] * 19)
-    assert "at most 3 changes are beyond chance" in groups.chance_said(far, far, of="case")  # variance, AUC and MCI
-    one = groups.widened_said(cases([-5.0, 0.0, 0.0]), cases([0.0, 0.0, 0.0]), of="case")
-    assert one == "with intervals widened for 3 cases, at most 1 change is beyond chance"
+    assert groups.corrected(near, near) == groups.Corrected(0, 0, 60)
+    far = cases([-2.0] + [0.0] * 19)  # a smaller gap, and a smaller gain by AUC and by MCI
+    found = groups.corrected(far, far)
+    assert found == groups.Corrected(1, 2, 60)
+    assert found.said().endswith("worst are beyond chance (1 as the paper claims and 2 against its claim)")
+    assert groups.advice([part(far, far)]).startswith("Measure your own groups")
     widened = groups.tally(cases([2.9 / 1.96, 3.1 / 1.96]), "change", 18)  # the normal quantile of 0.05 / 36 is 2.99
     assert widened == groups.Tally(2, 2, 0, 1, 0)
 
 
 def test_the_papers_table_4_stands_beside_ours(found: list[pd.DataFrame]) -> None:
-    alone = groups.table_4()
-    assert len(alone) == 2 * 3 * 2 * 3
-    assert alone.loc[("ML-1M, k = 6", "DCNV2", "FT", "Low"), "paper: points"] == "+0.51"
-    ours = found[0].assign(dataset="ml-1m", k=6)
-    beside = groups.table_4([ours])
-    assert beside.loc[("ML-1M, k = 6", "DCNV2", "FT", "Low"), "ours: points"] != ""
-    assert beside.loc[("ML-1M, k = 6", "AutoInt", "FT", "Low"), "ours: points"] == ""
+    alone = dict(groups.table_4())
+    assert list(alone) == ["ML-1M, k = 6: not measured here", "Yelp2022, k = 10: not measured here"]
+    assert [table.shape for table in alone.values()] == [(18, 3)] * 2
+    assert alone["ML-1M, k = 6: not measured here"].loc[("DCNV2", "FT", "Low"), "paper: points"] == "+0.51"
+    beside = dict(groups.table_4([found[0].assign(dataset="ml-1m", k=6)]))
+    ours = beside["ML-1M, k = 6"]["ours: points"]
+    assert "(" in ours[("DCNV2", "FT", "Low")] and ours[("AutoInt", "FT", "Low")] == "not measured"
+    assert "Yelp2022, k = 10: not measured here" in beside
+
+
+def test_movielens_codes_of_age_are_read_as_years() -> None:
+    assert groups.group_named("age", "1") == "under 18" and groups.group_named("age", "56") == "56 and over"
+    assert groups.group_named("occupation", "1") == "1"
 
 
 def test_a_finished_study_is_broken_down_without_training(tmp_path: Path, monkeypatch) -> None:
@@ -159,25 +174,13 @@ def test_a_finished_study_is_broken_down_without_training(tmp_path: Path, monkey
         and "2 seeds" in source
         and [len(part) for part in parts] == [len(effect), len(spread), len(target)]
     )
-    assert (
-        groups.measured_said([(title, source, parts)]).startswith("FT's Var")
-        and groups.measured_said([]) == "nothing is measured."
-    )
-    assert "of 2 cases" in groups.measured_said([(title, source, parts)] * 2)
-    verdict = groups.verdict([(title, source, parts)])
-    assert (
-        verdict.startswith("With intervals widened for 1 case, ") and "FT's Var(L,M,H) is below Base's in " in verdict
-    )
-    assert verdict.endswith("A case is a model on a dataset: own, 2-core, 1 model, 2 seeds.")
-    assert groups.verdict([]) == "Not measured on real ratings."
-    assert groups.target_said(target.iloc[:0]) == "FT is not compared"
+    assert groups.verdict([(title, source, parts)]) == "Not measured against the control."
     with pytest.raises(ParameterError, match="give a list"):
         list(groups.measured_parts("s"))
     ((title, _, found),) = sensitivity.measured_parts(["s"])
     assert (
         title == "own, 2-core" and set(found["by"]) == set(sensitivity.DEGREES) and set(found["tier"]) == {"base", "ft"}
     )
-    assert sensitivity.measured_said([(title, "", found)]).startswith("On real ratings (own, 2-core) a higher degree")
     empty = CliRunner().invoke(
         app, ["results", "analyse", str(tmp_path / "s.toml"), "--runs", str(tmp_path / "elsewhere")]
     )
@@ -188,6 +191,8 @@ def test_a_finished_study_is_broken_down_without_training(tmp_path: Path, monkey
     assert own["change"].item() == pytest.approx(change)
 
 
-def test_a_number_without_interval_says_so() -> None:
+def test_a_number_shows_its_interval_and_the_side_that_it_is_on() -> None:
     assert with_interval(0.34, 0.1, 0.59, mark="▲").replace("\xa0", " ") == "▲ +0.34 (+0.10 to +0.59)"
+    assert with_interval(0.12, 0.003, 0.25, mark="▲").replace("\xa0", " ") == "▲ +0.120 (+0.003 to +0.250)"
+    assert with_interval(0.12, 1e-9, 0.25).replace("\xa0", " ") == "+0.12 (+0.00 to +0.25)"  # more digits do not help
     assert with_interval(0.34, np.nan, np.nan, mark="=").replace("\xa0", " ") == "+0.34 (no interval)"

@@ -65,6 +65,28 @@ def test_a_cell_measured_twice_is_taken_from_the_ledger_with_more_seeds(folder: 
     assert ms.all_changes(tmp_path / "nowhere").empty
 
 
+def test_a_cell_is_taken_whole_from_one_ledger(folder: Path, tmp_path: Path) -> None:
+    """The preferred ledger has no control: the other's must not stand beside its Base."""
+    changes = ms.measured_changes("s", folder)
+    few = changes[changes["tier"] == "base"]
+    for name, table, seeds in (("few", few, 9), ("whole", changes, 2)):
+        pd.read_csv(folder / "s.csv").to_csv(tmp_path / f"{name}.csv", index=False)
+        table.assign(seeds=seeds).to_csv(tmp_path / f"{name}-changes.csv", index=False)
+    preferred = ms.all_changes(tmp_path, prefer="few")
+    assert set(preferred["ledger"]) == {"few"} and set(preferred["tier"]) == {"base"} and len(preferred) == len(few)
+    assert set(ms.all_changes(tmp_path)["ledger"]) == {"whole"}  # which loses no comparison
+
+
+def test_seeds_are_counted_in_each_cell_and_dates_span(folder: Path) -> None:
+    rows = ms.measured("s", folder)
+    rows = rows[(rows["tier"] != "ft") | (rows["seed"] == 0)]
+    dates = ["2026-11-25"] + ["2026-11-26"] * (len(rows) - 1)
+    said = provenance.provenance(rows.assign(date=dates))
+    assert "; 1 to 2 seeds;" in said and said.endswith("measured 2026-11-25 to 2026-11-26")
+    elsewhere = pd.concat([rows, rows.assign(k=9, seed=rows["seed"] + 5)])
+    assert "; 1 to 2 seeds;" in provenance.provenance(elsewhere)
+
+
 def test_a_ledger_without_its_changes_compares_nothing(folder: Path, tmp_path: Path) -> None:
     pd.read_csv(folder / "s.csv").to_csv(tmp_path / "alone.csv", index=False)
     assert ms.measured_changes("alone", tmp_path) is None and ms.all_changes(tmp_path).empty
