@@ -9,16 +9,17 @@ import pandas as pd
 from scipy import stats
 
 from ctrnb.analysis.sensitivity import PARTS, elasticities, node_sensitivities, sample_pairs
+from ctrnb.audit.claims import DOES_NOT_HOLD, HOLDS, ON_AVERAGE
 from ctrnb.data import Encoded
 from ctrnb.errors import ParameterError
 from ctrnb.models import DISPLAY
 from ctrnb.report.parameters import as_list
-from ctrnb.report.provenance import provenance, titled
-from ctrnb.report.words import MARKS, with_interval
+from ctrnb.report.provenance import devices, provenance, seeds_of, titled
+from ctrnb.report.words import with_interval
 from ctrnb.study.changes import LEVEL, Runs
 from ctrnb.study.finished import Finished
 from ctrnb.study.ledger import flat_row
-from ctrnb.study.results import CELL, results_folder
+from ctrnb.study.results import CELL, measured, results_folder
 from ctrnb.training.config import TIER_NAMES
 
 PART_NAMES = {
@@ -28,6 +29,8 @@ PART_NAMES = {
 }
 DEGREES = ("degree", "harmonic")  # of a node: its own, and the harmonic mean of its neighbours'
 WITH, WITHOUT = ("ft", "ts"), ("base", "control")  # tiers by whether they pass messages
+PAIRED = {"ft": "control", "ts": "base"}  # tiers with message passing, and those trained as long without
+ARROWS = {"rises": "↑", "falls": "↓"}  # with degree; neither is better, so these are not the marks of an improvement
 BINS = 8  # of nodes by degree, in the figure
 
 
@@ -76,7 +79,39 @@ def measured_parts(names: Iterable[str], folder: Path | None = None) -> Iterator
         path = results_folder(folder) / "sensitivity" / f"{name}.csv"
         table = pd.read_csv(path) if path.is_file() else pd.DataFrame(columns=CELL)
         for place, rows in table.groupby(CELL[:-1], sort=False):
-            yield titled(*place), provenance(rows), rows
+            ledger = measured(name, folder)
+            yield titled(*place), f"{provenance(rows)}.{'' if ledger is None else beside_ledger(rows, ledger)}", rows
+
+
+def beside_ledger(rows: pd.DataFrame, ledger: pd.DataFrame) -> str:
+    """Return, in words, how the runs of elasticities on one dataset and core differ from those of their study's ledger.
+
+    Models of the ledger that have no elasticities, and models whose device or torch is not among those of the ledger's
+    trainings: they were trained again. Empty where neither occurs.
+    """
+    here = ledger.merge(rows[CELL[:-1]].drop_duplicates(), on=CELL[:-1])
+    models, said = list(rows["model"].unique()), ""
+    if missing := set(here["model"]) - set(models):
+        kept = f"{', '.join(DISPLAY[model] for model in models)} {'alone' if len(models) == 1 else 'only'}"
+        said += f" Of the study's {len(missing) + len(models)} models, {kept}."
+    for model, own in rows.groupby("model", sort=False):
+        theirs = here[here["model"] == model]
+        if len(theirs) and any(kinds(own[name]) - kinds(theirs[name]) for name in ("device", "torch")):
+            said += (
+                f" These are not the study's own runs: {DISPLAY[str(model)]} was trained again ({trained_on(own)}), as the "
+                f"weights of the study's own runs ({trained_on(theirs)}) were not kept."
+            )
+    return said
+
+
+def kinds(column: pd.Series) -> set[str]:
+    """Return the different texts of a column whose cells may hold several, separated by semicolons."""
+    return {each for text in column.unique() for each in text.split("; ")}
+
+
+def trained_on(rows: pd.DataFrame) -> str:
+    """Return device, torch and number of seeds of trainings, in words."""
+    return f"{devices(rows)}, torch {', '.join(rows['torch'].unique())}, {seeds_of(rows)}"
 
 
 def elasticities_by_tier(nodes: pd.DataFrame, by: str = "degree", repeats: int = 200) -> pd.DataFrame:
@@ -89,9 +124,9 @@ def elasticities_by_tier(nodes: pd.DataFrame, by: str = "degree", repeats: int =
 
 
 def readable(found: pd.DataFrame) -> pd.DataFrame:
-    """Return elasticities to read: a row a model, side and tier, a column a part, with sign, interval and rank correlation."""
+    """Return elasticities to read: a row a model, side and tier, a column a part, with arrow and interval."""
     text = [
-        f"{with_interval(row.value, row.low, row.high, mark=MARKS.get(row.verdict, '='), digits=3)}, rank {row.rank:+.2f}"
+        with_interval(row.value, row.low, row.high, mark=ARROWS.get(row.verdict, "="), digits=3)
         if not (row.part == "constant" and row.tier in WITHOUT)
         else "none: 1 for every node"
         for row in found.itertuples()
@@ -118,47 +153,72 @@ def left_out(found: pd.DataFrame) -> str:
     return f" Left out, having no gradient in one of the runs: {'; '.join(counts)}." if len(rows) else ""
 
 
-def verdicts_of(found: pd.DataFrame, tiers: Sequence[str]) -> list[str]:
-    """Return what is said of the whole gradient in each case of some tiers: it falls, rises or neither."""
-    return list(found.loc[(found["part"] == "total") & found["tier"].isin(tiers), "verdict"])
+def whole(found: pd.DataFrame, tiers: Sequence[str]) -> pd.DataFrame:
+    """Return the rows of the whole gradient, in a node's own degree, of some tiers: a row a case."""
+    return found[(found["part"] == "total") & (found["by"] == "degree") & found["tier"].isin(tiers)]
 
 
 def insight(found: pd.DataFrame) -> str:
-    """Return in how many cases the whole gradient falls with degree beyond chance, with and without message passing."""
+    """Return in how many cases the whole gradient falls and rises with degree beyond chance, with and without messages."""
 
-    def counted(tiers: Sequence[str]) -> str:
-        verdicts = verdicts_of(found, tiers)
-        return f"in {verdicts.count('falls')} of {len(verdicts)} cases and raises it in {verdicts.count('rises')}"
+    def counts(tiers: Sequence[str]) -> str:
+        verdicts = list(whole(found, tiers)["verdict"])
+        return f"in {verdicts.count('falls')} of {len(verdicts)} cases and rises in {verdicts.count('rises')}"
 
     names = " and ".join(TIER_NAMES[tier] for tier in WITHOUT if tier in set(found["tier"]))
-    return (
-        f"a higher degree lowers the gradient {counted(WITH)} with message passing, and lowers it {counted(WITHOUT)} without "
-        f"({names})"
-    )
+    return f"with message passing the gradient falls with degree {counts(WITH)}; without ({names}) it falls {counts(WITHOUT)}"
+
+
+def falling(found: pd.DataFrame) -> tuple[list[float], float]:
+    """Return the shares of cases in which the gradient falls, with and without message passing, and Fisher's exact p.
+
+    The test counts cases as if they were independent. Without cases of either kind: no shares, and NaN.
+    """
+    parts = [whole(found, tiers)["verdict"] == "falls" for tiers in (WITH, WITHOUT)]
+    if not all(map(len, parts)):
+        return [], float("nan")
+    counts = [[int(part.sum()), int((~part).sum())] for part in parts]
+    return [float(part.mean()) for part in parts], float(stats.fisher_exact(counts).pvalue)
 
 
 def compared(tables: Sequence[pd.DataFrame]) -> str:
-    """Return whether the gradient falls in another share of cases with message passing than without, in words.
+    """Return whether the gradient behaves otherwise with message passing than without, over all cases, in words.
 
-    Empty where either kind of tiers is missing. The test is Fisher's exact one, as if cases were independent.
+    Empty where either kind of tiers is missing.
 
     Args:
         tables: as of :func:`verdict`.
     """
-    found = pd.concat(tables, ignore_index=True).query("by == 'degree'")
-    shares, counts = [], []
-    for tiers in (WITH, WITHOUT):
-        verdicts = verdicts_of(found, tiers)
-        if not verdicts:
-            return ""
-        falls = verdicts.count("falls")
-        counts.append([falls, len(verdicts) - falls])
-        shares.append(f"{100 * falls / len(verdicts):.0f} %")
-    p_value = float(stats.fisher_exact(counts).pvalue)
+    found = pd.concat(tables, ignore_index=True)
+    shares, p_value = falling(found)
+    if not shares:
+        return ""
     differs = "differ beyond chance" if p_value < LEVEL else "do not differ beyond chance"
     return (
-        f"The shares of cases in which it falls, {shares[0]} with message passing and {shares[1]} without, {differs} (Fisher's "
-        f"exact test, p = {p_value:.2g}; cases of one model or dataset are not independent, so this is a rough guide)."
+        f"The shares of cases in which the gradient falls, {100 * shares[0]:.0f} % with message passing and "
+        f"{100 * shares[1]:.0f} % without, {differs} (Fisher's exact test, p = {p_value:.2g}; cases of one model or dataset "
+        f"are not independent, so this is a rough guide). {paired(found)}"
+    ).strip()
+
+
+def paired(found: pd.DataFrame) -> str:
+    """Return how the elasticities of FT and TS differ from those of the tiers trained as long without messages, in words.
+
+    Empty where no case has both tiers.
+    """
+    keys = [name for name in (*CELL, "side") if name in found]
+    cases = whole(found, (*WITH, *WITHOUT))
+    tables = [
+        cases[cases["tier"] == with_].merge(cases[cases["tier"] == without], on=keys, suffixes=("", "_without"))
+        for with_, without in PAIRED.items()
+    ]
+    pairs = pd.concat(tables, ignore_index=True)
+    if pairs.empty:
+        return ""
+    change = pairs["value"] - pairs["value_without"]
+    return (
+        f"Case by case, FT against Control and TS against Base, the elasticity is lower with message passing in "
+        f"{int((change < 0).sum())} of {len(change)} pairs; the mean difference is {change.mean():+.3f}."
     )
 
 
@@ -180,26 +240,46 @@ def binned(nodes: pd.DataFrame) -> pd.DataFrame:
     return nodes.assign(bin=np.exp(means), tier_name=nodes["tier"].map(TIER_NAMES))
 
 
-def measured_said(parts: Sequence[tuple[str, str, pd.DataFrame]]) -> str:
-    """Return what :func:`measured_parts` say of a node's own degree, as one sentence on all of them; empty for none."""
+def judged_on(parts: Sequence[tuple[str, str, pd.DataFrame]], run: str) -> str:
+    """Return on which runs the verdict rests, in words: those of :func:`measured_parts`, or else this page's ``run``."""
     if not parts:
-        return ""
-    found = pd.concat([found[found["by"] == "degree"] for _, _, found in parts])
-    return f"On real ratings ({'; '.join(title for title, _, _ in parts)}) {insight(found)}."
+        return f"Judged by the run of this page alone: {run}."
+    told = [
+        f"{title} ({', '.join(DISPLAY[model] for model in rows['model'].unique())}; {seeds_of(rows)})"
+        for title, _, rows in parts
+    ]
+    found = pd.concat([rows for _, _, rows in parts])
+    return f"Judged by runs on real ratings: {'; '.join(told)}; all on {devices(found)}."
 
 
 def verdict(tables: Sequence[pd.DataFrame]) -> str:
     """Return whether the Insight holds of these trained models, computed from the elasticities of the whole gradient.
 
+    It holds where the gradient falls with degree beyond chance in every case with message passing, on average only where
+    the mean elasticity of these cases is below zero, and else does not hold.
+
     Args:
         tables: of :func:`elasticities_by_tier`; the rows in a node's own degree count.
     """
-    found = pd.concat(tables, ignore_index=True).query("by == 'degree'")
-    said = set(verdicts_of(found, WITH))
-    if said == {"falls"}:
-        also = "falls" in verdicts_of(found, WITHOUT)
-        extra = " But it falls without message passing too, so that this alone is not its doing." if also else ""
-        return f"Holds of these models: the gradient falls with degree in every case with message passing.{extra}"
-    if "falls" not in said:
-        return "Does not hold of these models: in no case with message passing does the gradient fall with degree beyond chance."
-    return "Holds in some cases only: with message passing the gradient does not always fall with degree beyond chance."
+    found = pd.concat(tables, ignore_index=True)
+    with_, without = (whole(found, tiers) for tiers in (WITH, WITHOUT))
+    mean = with_["value"].mean()
+    said = HOLDS if (with_["verdict"] == "falls").all() else ON_AVERAGE if mean < 0 else DOES_NOT_HOLD
+    text = f"{said.capitalize()}. At twice the degree the gradient is {doubled(mean)} on average over the cases with message passing"
+    if without.empty:
+        return f"{text}."
+    return f"{text} and {doubled(without['value'].mean())} over those without. {attribution(found)}: {insight(found)}."
+
+
+def doubled(elasticity: float) -> str:
+    """Return by how much a quantity of an elasticity changes where the degree doubles, in words."""
+    percent = 100 * (2**elasticity - 1)
+    return f"{abs(percent):.1f} % {'smaller' if percent < 0 else 'larger'}"
+
+
+def attribution(found: pd.DataFrame) -> str:
+    """Return whether a falling gradient is more frequent with message passing than without, as the begin of a sentence."""
+    shares, p_value = falling(found)
+    if p_value >= LEVEL:
+        return "Nothing shows that to be message passing's doing"
+    return f"It falls {'more' if shares[0] > shares[1] else 'less'} often with message passing than without"

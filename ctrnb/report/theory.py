@@ -1,18 +1,23 @@
 """Tables and curves of the chapters on the Lipschitz bound and on MCI."""
 
 from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import sympy as sp
+from pandas.io.formats.style import Styler
 
 from ctrnb.data.graph import BipartiteGraph
+from ctrnb.report.words import NO_BREAK
 from ctrnb.theory import effort, mci, potential, slopes, symbolic
 from ctrnb.theory import lightgcn as gcn
 from ctrnb.theory import lipschitz as lip
 from ctrnb.theory import operators as op
 from ctrnb.theory.activations import ACTIVATIONS
 from ctrnb.theory.checks import LOSING, SIZES
+from ctrnb.theory.claims import Statement, table
 from ctrnb.theory.expression import parse_cost
 from ctrnb.theory.graphs import checked_graphs
 
@@ -20,6 +25,15 @@ ONE = np.ones((1, 1))  # W = 1
 MOST = 400  # nodes of which LightGCN's constants are drawn
 GRAM = ("any differentiable", "identity", "tanh", "sigmoid")
 SHAPES = {"one edge": (1, 1), "path of three": (2, 1), "star, 5 leaves": (5, 1), "2 users x 2 items": (2, 2)}
+OPERATOR_NAMES = {
+    "plain": "none",
+    "update": "Equation 4: node plus mean of neighbours",
+    "mean": "mean of neighbours",
+    "self_mean": "mean, node included",
+    "symmetric": "symmetric (Equation 9)",
+    "symmetric_self": "symmetric, self-loops",
+}
+CASE_NAMES = {"c > 0": "two gains", "c < 0": "two losses"}  # of costs compared; others have a name that can be read
 RANGES = {  # of a row of real_graphs: what it is called, its lower and its upper column
     "Eq. 7": ("Eq. 7, smallest", "Eq. 7, largest"),
     "by degrees": ("by degrees from", "by degrees to"),
@@ -27,17 +41,40 @@ RANGES = {  # of a row of real_graphs: what it is called, its lower and its uppe
 }
 
 
+def shown(found: pd.DataFrame, digits: int = 4) -> Styler:
+    """Return a table in the look of the book's others: without its row numbers, numbers rounded, truth as yes or no."""
+
+    def read(value: Any) -> Any:
+        if isinstance(value, bool | np.bool_):
+            return "yes" if value else "no"
+        return f"{value:.{digits}f}" if isinstance(value, float) else value
+
+    return found.style.hide(axis="index").format(read).set_table_attributes('class="dataframe"')
+
+
+def statements_table(statements: Sequence[Statement]) -> str:
+    """Return statements as an HTML table of two columns, to fit a phone: the verdict, and the statement with its evidence
+    folded."""
+    cell = "text-align:left;vertical-align:top;overflow-wrap:anywhere"
+    rows = "".join(
+        f'<tr><td style="{cell}">{escape(row.verdict)}</td><td style="{cell}">{escape(row.statement)}'
+        f"<details><summary>what was checked</summary>{escape(row.evidence)}</details></td></tr>"
+        for row in table(statements).itertuples()
+    )
+    head = "<thead><tr><th style='width:6.5em'>verdict</th><th>statement</th></tr></thead>"
+    return f'<table class="dataframe" style="width:100%;table-layout:fixed">{head}<tbody>{rows}</tbody></table>'
+
+
 def gram_table() -> pd.DataFrame:
-    """Return whether J J^T = (1 + 1/k) D W W^T D, by activation, number of neighbours and width."""
-    checks = [
-        {
-            "activation": name, "neighbours": n, "width": d,
-            "equal": symbolic.gram_holds(n, d, symbolic.SYMBOLIC[name], 1 + sp.Rational(1, n)),
+    """Return whether J J^T = (1 + 1/k) D W W^T D: a row an activation, a column a number k of neighbours and a width d."""
+    checks = {
+        name: {
+            f"k = {n}, d = {d}": symbolic.gram_holds(n, d, symbolic.SYMBOLIC[name], 1 + sp.Rational(1, n))
+            for n, d in SIZES
         }
         for name in GRAM
-        for n, d in SIZES
-    ]  # fmt: skip
-    return pd.DataFrame(checks).pivot(index="activation", columns=["neighbours", "width"], values="equal")
+    }
+    return pd.DataFrame.from_dict(checks, orient="index").rename_axis("activation").reset_index()
 
 
 def losing_table() -> pd.DataFrame:
@@ -47,7 +84,7 @@ def losing_table() -> pd.DataFrame:
         {"activation": name, "at least": each.lower, "at most": each.upper, "exact": each.exact()}
         for name, each in found.items()
     ]
-    return pd.DataFrame(rows).round(4)
+    return pd.DataFrame(rows)
 
 
 def slopes_table() -> pd.DataFrame:
@@ -55,7 +92,7 @@ def slopes_table() -> pd.DataFrame:
     rows = []
     for name, entry in ACTIVATIONS.items():
         enclosed = slopes.slope_enclosure(name, cells=256)
-        exact = {"activation": name, "L": str(slopes.slope_supremum(name)), "value": entry.constant}
+        exact = {"activation": name, "exactly": str(slopes.slope_supremum(name)), "value": entry.constant}
         rows.append(exact | {"enclosed from": enclosed.lower, "to": enclosed.upper})
     return pd.DataFrame(rows)
 
@@ -118,11 +155,20 @@ def ranges(real: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
+def real_table(real: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of :func:`real_graphs` to read: each range in one cell."""
+    cells = {
+        label: [f"{row[low]:.4f} to {row[high]:.4f}" for row in real.to_dict("records")]
+        for label, (low, high) in RANGES.items()
+    }
+    return pd.DataFrame({"graph": list(real["graph"]), **cells, "Lanczos": list(real["Lanczos"])})
+
+
 def normalisations_table() -> pd.DataFrame:
     """Return the 2-norm of every aggregation operator on four small graphs."""
     graphs = {name: op.biregular(*degrees) for name, degrees in SHAPES.items()}
     rows = [
-        {"operator": name}
+        {"average": OPERATOR_NAMES[name]}
         | {shape: np.linalg.norm(op.operator(graph, name).toarray(), 2) for shape, graph in graphs.items()}
         for name in op.OPERATORS
     ]
@@ -149,6 +195,25 @@ def lightgcn_nodes(graph: BipartiteGraph, layers: int) -> pd.DataFrame:
     )
 
 
+def lightgcn_table(graphs: Mapping[str, BipartiteGraph], layers: int) -> pd.DataFrame:
+    """Return, a row a graph, the range of :func:`lightgcn_nodes`' constants and their rank correlations with the degrees."""
+    rows = []
+    for name, graph in graphs.items():
+        points = lightgcn_nodes(graph, layers)
+        ranks = points.corr("spearman")["constant"]
+        row = {"graph": name, "nodes": len(points), "smallest": points["constant"].min()}
+        row |= {"largest": points["constant"].max(), "ρ with H": ranks["harmonic"]}
+        rows.append(row | {"ρ with k": ranks["own"]})
+    return pd.DataFrame(rows)
+
+
+def conditions_table(found: Sequence[mci.Condition], *, examples: bool = True) -> pd.DataFrame:
+    """Return conditions to read, a row a condition and case, with or without their counterexamples."""
+    rows = mci.table(list(found)).rename(columns={"for": "compares", "reverse": "the reverse"})
+    rows = rows if examples else rows.drop(columns="counterexample")
+    return rows.assign(compares=rows["compares"].replace(CASE_NAMES))
+
+
 def counterexamples(found: Sequence[mci.Condition]) -> pd.DataFrame:
     """Return the counterexamples to condition (iii), a row a sign of the change."""
     rows = []
@@ -156,7 +221,7 @@ def counterexamples(found: Sequence[mci.Condition]) -> pd.DataFrame:
         pair = each.counterexample
         if each.name == "iii" and pair is not None:
             (first, change), (second, _) = pair.first, pair.second
-            row = {"change": each.change, "p1": str(first), "p2": str(second), "c": str(change)}
+            row = {"compares": CASE_NAMES[each.change], "p1": str(first), "p2": str(second), "c": str(change)}
             rows.append(row | {"|MCI| at p1": abs(pair.costs[0]), "|MCI| at p2": abs(pair.costs[1])})
     return pd.DataFrame(rows)
 
@@ -178,7 +243,7 @@ def costs_table() -> pd.DataFrame:
         shape, held = potential.potential(cost), mci.conditions(cost)
         met = {f"({each})": all(one.holds for one in held if one.name == each) for each in mci.STATEMENTS}
         rows.append({"cost": name, "formula": text, "potential": "none" if shape is None else str(shape)} | met)
-    return pd.DataFrame(rows).set_index("cost")
+    return pd.DataFrame(rows)
 
 
 def surfaces(cost: sp.Expr) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
@@ -188,12 +253,42 @@ def surfaces(cost: sp.Expr) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarra
     return {name: (base, change, np.abs(mci.on_grid(each, base, change))) for name, each in shown.items()}
 
 
+def settings(rows: pd.DataFrame) -> list[str]:
+    """Return dataset, model and tier of rows in one cell each."""
+    return [f"{row.dataset}, {row.model} {row.tier}" for row in rows.itertuples()]
+
+
+def rankings_table(ranks: pd.DataFrame) -> pd.DataFrame:
+    """Return :func:`ctrnb.theory.effort.rankings` to read, groups by their initials: an order that is MCI's is called "same"."""
+    orders = {}
+    for name in effort.MEASURES:
+        initials = ranks[name].str.replace(r"(\w)\w+", r"\1", regex=True).str.replace(" ", NO_BREAK)
+        orders[name] = initials.where((ranks[name] != ranks["MCI"]) | (name == "MCI"), "same")
+    return pd.DataFrame(
+        {"setting": settings(ranks), "lowest baseline": ranks["underserved"], "groups see": ranks["change"]} | orders
+    )
+
+
 def changed_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Return the comparisons of :func:`ctrnb.theory.effort.comparisons` that change their sense with the measure."""
-    columns = ["dataset", "model", "tier", "first", "second", *effort.MEASURES, "changes_firmly"]
-    return pairs.loc[pairs["changes"], columns]
+    """Return the comparisons of :func:`ctrnb.theory.effort.comparisons` that change their sense with the measure, to read."""
+    changed = pairs[pairs["changes"]]
+    senses = {name: changed[name].map({-1: "smaller", 0: "equal", 1: "larger"}) for name in effort.MEASURES}
+    groups = changed["first"] + " against " + changed["second"]
+    return pd.DataFrame(
+        {"setting": settings(changed), "groups": groups, **senses, "beyond rounding": changed["changes_firmly"]}
+    )
 
 
 def conclusions_table(said: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of :func:`ctrnb.theory.effort.conclusions` to read."""
-    return said.drop(columns="id").assign(exceptions=said["exceptions"].map(", ".join))
+    names = {"of": "settings", "relies_on_iii": "MCI, not absolute", "exceptions": "fails by MCI in"}
+    return said.drop(columns="id").assign(exceptions=said["exceptions"].map(", ".join)).rename(columns=names)
+
+
+def leaning(said: pd.DataFrame) -> str:
+    """Return in how many settings Section 4.4's conclusions hold by MCI, and in how many of these by MCI alone, in words."""
+    held, leans = int(said["MCI"].sum()), int(said["relies_on_iii"].sum())
+    return (
+        f"The paper's conclusions on Table 4 hold by MCI in {held} of the {said['of'].sum()} settings that they speak of; in "
+        f"{leans or 'none'} of these the absolute change disagrees"
+    )

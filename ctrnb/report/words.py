@@ -7,7 +7,7 @@ import numpy as np
 NO_BREAK = "\u00a0"  # a space where a line does not break
 NONE = "–"  # in a table, where there is nothing to measure
 MARKS = {  # what an interval says of a change, as a sign
-    "improved": "▲", "more": "▲", "narrower": "▲", "rises": "▲", "worse": "▼", "less": "▼", "wider": "▼", "falls": "▼", "no significant change": "=", "": "",
+    "improved": "▲", "more": "▲", "narrower": "▲", "worse": "▼", "less": "▼", "wider": "▼", "no significant change": "=", "": "",
 }  # fmt: skip
 
 

@@ -122,19 +122,3 @@ def test_the_chapters_tables_and_sentences(small: Encoded, runs: dict) -> None:
     assert "of 4 cases" in chapter.insight(found) and "in degree" in chapter.graph_part(found, "degree")
     figure = plots.sensitivity_by_degree(chapter.binned(nodes), "total", "norm")
     assert [axis.get_xlabel() for axis in figure.axes] == [f"degree of the {side} (log scale)" for side in sn.SIDES]
-
-
-@pytest.mark.parametrize(
-    ("verdicts", "base", "said"),
-    [
-        (["falls", "falls"], "rises", "Holds of these models"),
-        (["falls", "falls"], "falls", "not its doing"),
-        (["falls", "rises"], "falls", "some cases only"),
-        (["rises", "no trend beyond chance"], "falls", "Does not hold"),
-    ],
-)
-def test_the_verdict_follows_the_elasticities(verdicts: list[str], base: str, said: str) -> None:
-    rows = pd.DataFrame({"part": "total", "tier": ["ft", "ts", "base"], "verdict": [*verdicts, base], "by": "degree"})
-    assert said in chapter.verdict([rows])
-    measured = pd.concat([rows, rows.assign(by="harmonic", verdict="falls")])
-    assert chapter.verdict([rows, measured]) == chapter.verdict([rows])

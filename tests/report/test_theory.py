@@ -1,11 +1,13 @@
 """Tables of the chapters on the Lipschitz bound and on MCI, by hand."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from ctrnb.report import theory as report
 from ctrnb.theory import effort, mci, symbolic
 from ctrnb.theory import operators as op
+from ctrnb.theory.claims import Statement
 from ctrnb.theory.expression import parse_cost
 
 PATH = op.graph_of([(0, 0), (0, 1)], 2, 2)  # user 1 has no edges
@@ -14,19 +16,36 @@ PATH = op.graph_of([(0, 0), (0, 1)], 2, 2)  # user 1 has no edges
 def test_gram_table_says_where_the_factor_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(symbolic, "gram_holds", lambda n, d, sigma, factor: (n, d) != (3, 2) or factor * n != n + 1)
     found = report.gram_table()
-    assert list(found.index) == sorted(report.GRAM) and list(found.columns) == [(1, 1), (1, 2), (2, 2), (3, 2)]
-    assert not found[3, 2].any() and found.drop(columns=[(3, 2)]).to_numpy().all()
+    found = found.set_index("activation")
+    assert list(found.index) == list(report.GRAM)
+    assert list(found.columns) == ["k = 1, d = 1", "k = 1, d = 2", "k = 2, d = 2", "k = 3, d = 2"]
+    assert not found["k = 3, d = 2"].any() and found.drop(columns="k = 3, d = 2").to_numpy().all()
+
+
+def test_a_table_reads_like_the_books_others() -> None:
+    html = report.shown(pd.DataFrame({"holds": [True, False], "value": [1 / 3, 2.0]}), digits=3).to_html()
+    assert 'class="dataframe"' in html and "True" not in html
+    for text in ("yes", "no", "0.333", "2.000"):
+        assert f">{text}</td>" in html
+
+
+def test_statements_are_escaped_and_their_evidence_is_folded() -> None:
+    html = report.statements_table(
+        [Statement("a.b", "Section 1", "x < y", "proven", "symbolic", "Checked: 1 > 0.", 0.0)]
+    )
+    assert ">proven</td>" in html and "a.b: x &lt; y (Section 1)" in html
+    assert html.index("<details>") < html.index("[symbolic] Checked: 1 &gt; 0.")
 
 
 def test_relu_loses_where_only_one_row_passes() -> None:
     found = report.losing_table().set_index("activation")
-    assert found.loc["identity", ["at least", "at most"]].tolist() == [1.4142, 1.4142]
+    assert found.loc["identity", ["at least", "at most"]].tolist() == pytest.approx([2**0.5] * 2)
     assert found.loc["relu", "at least"] == 1 and not found.loc["relu", "exact"] and found.loc["tanh", "exact"]
 
 
 def test_slopes_are_enclosed() -> None:
     found = report.slopes_table().set_index("activation")
-    assert found.loc["sigmoid", "L"] == "1/4" and found.loc["sigmoid", "value"] == 0.25
+    assert found.loc["sigmoid", "exactly"] == "1/4" and found.loc["sigmoid", "value"] == 0.25
     assert (found["enclosed from"] <= found["value"]).all() and (found["value"] <= found["to"]).all()
 
 
@@ -56,12 +75,13 @@ def test_a_graph_and_its_ranges_by_hand(monkeypatch: pytest.MonkeyPatch) -> None
     drawn = report.ranges(found)
     assert drawn["name"].tolist()[:3] == ["path: Eq. 7", "path: by degrees", "path: certified"] and len(drawn) == 6
     assert drawn.loc[0, ["low", "high"]].tolist() == pytest.approx([1.5**0.5, 2**0.5])
+    assert report.real_table(found).loc[0, ["graph", "Eq. 7"]].tolist() == ["path", "1.2247 to 1.4142"]
 
 
 def test_norms_of_normalisations_by_hand() -> None:
-    found = report.normalisations_table().set_index("operator")
-    assert found.loc["update"].tolist() == pytest.approx([2, 3 / 2**0.5, 6 / 5**0.5, 2])
-    assert found.loc["symmetric"].tolist() == pytest.approx([1] * 4) == found.loc["plain"].tolist()
+    found = report.normalisations_table().set_index("average")
+    assert found.loc[report.OPERATOR_NAMES["update"]].tolist() == pytest.approx([2, 3 / 2**0.5, 6 / 5**0.5, 2])
+    assert found.loc["symmetric (Equation 9)"].tolist() == pytest.approx([1] * 4) == found.loc["none"].tolist()
 
 
 def test_lightgcn_nodes_by_hand() -> None:
@@ -71,20 +91,30 @@ def test_lightgcn_nodes_by_hand() -> None:
     assert found["constant"].tolist() == pytest.approx([0.5**0.5, 1.5**0.5 / 2, 1.5**0.5 / 2])
     assert (found["low"] <= found["constant"] + 1e-12).all() and (found["constant"] <= found["high"] + 1e-12).all()
     assert len(report.lightgcn_nodes(op.random_graph(300, 300, 900, 0), 1)) == report.MOST
+    row = report.lightgcn_table({"path": PATH}, 1).iloc[0]
+    assert row[["graph", "nodes"]].tolist() == ["path", 3]
+    assert row[["smallest", "largest"]].tolist() == pytest.approx([1.5**0.5 / 2, 0.5**0.5])
+    assert row[["ρ with H", "ρ with k"]].tolist() == pytest.approx([-1, 1])
 
 
 def test_counterexamples_to_condition_iii_by_hand() -> None:
     found = report.counterexamples(mci.conditions())
-    assert found[["change", "p1", "p2", "c"]].to_numpy().tolist() == [
-        ["c > 0", "1/4", "1/2", "1/4"], ["c < 0", "1/2", "3/4", "-1/4"]
+    assert found[["compares", "p1", "p2", "c"]].to_numpy().tolist() == [
+        ["two gains", "1/4", "1/2", "1/4"], ["two losses", "1/2", "3/4", "-1/4"]
     ]  # fmt: skip
     assert found["|MCI| at p1"].tolist() == pytest.approx([np.log(3 / 2)] * 2)
     assert found["|MCI| at p2"].tolist() == pytest.approx([np.log(2)] * 2)
     assert report.counterexamples(mci.conditions("c / p")).empty
+    table = report.conditions_table(mci.conditions(), examples=False)
+    assert table["compares"].tolist() == ["two gains", "two losses", "a gain and a loss"] * 2 + [
+        "two gains",
+        "two losses",
+    ]
+    assert "counterexample" not in table and "counterexample" in report.conditions_table(mci.conditions())
 
 
 def test_costs_and_what_they_meet() -> None:
-    found = report.costs_table()
+    found = report.costs_table().set_index("cost")
     assert list(found.index) == list(mci.COSTS) and found.loc["relative change", "potential"] == "none"
     assert found["(i)"].all() and found["(ii)"].all()
     assert found["(iii)"].tolist() == [False, False, True, True, True]
@@ -101,6 +131,16 @@ def test_cuts_and_surfaces_are_of_the_cost() -> None:
 
 def test_tables_on_table_4() -> None:
     changed = report.changed_pairs(effort.comparisons())
-    assert len(changed) == 2 and list(changed.columns)[:3] == ["dataset", "model", "tier"]
-    said = report.conclusions_table(effort.conclusions())
-    assert "id" not in said and said["exceptions"].tolist() == ["FinalMLP FT", "FinalMLP TS", ""]
+    assert changed[["setting", "groups"]].to_numpy().tolist() == [
+        ["ML-1M, AutoInt TS", "Mid against High"], ["ML-1M, FinalMLP FT", "Low against High"]
+    ]  # fmt: skip
+    assert changed["relative"].tolist() == ["larger"] * 2 and not changed["beyond rounding"].any()
+    ranks = report.rankings_table(effort.rankings()).set_index("setting")
+    assert ranks.loc["ML-1M, AutoInt TS", "MCI"] == "L\u00a0>\u00a0H\u00a0>\u00a0M"
+    assert ranks.loc["ML-1M, AutoInt TS", "absolute"] == "L\u00a0>\u00a0M\u00a0>\u00a0H"
+    assert ranks.loc["ML-1M, DCNV2 FT", ["absolute", "relative"]].tolist() == ["same"] * 2
+    said = effort.conclusions()
+    read = report.conclusions_table(said)
+    assert "id" not in read and read["fails by MCI in"].tolist() == ["FinalMLP FT", "FinalMLP TS", ""]
+    assert "in 10 of the 12 settings" in report.leaning(said) and "in none of these" in report.leaning(said)
+    assert "in 3 of these the absolute" in report.leaning(said.assign(relies_on_iii=1))
