@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from benchmarks.common import PEER_SIZES, median_ratio, parser, rate, report, stack, take_turns, trainer, workload
+from benchmarks.common import PEER_SIZES, parser, rate, ratio, report, stack, take_turns, trainer, workload
 from ctrnb.data import Encoded
 
 
@@ -72,7 +72,7 @@ def main() -> None:
                 "tier": given.tier,
                 "seeds": given.seeds,
                 **{f"{name}_samples_per_second": statistics.median(each) for name, each in values.items()},
-                "ratio": median_ratio(values, "ctrnb", "dataloader"),
+                **ratio("ratio", values, "ctrnb", "dataloader"),
                 "rounds": given.rounds,
                 "samples": samples,
             }

@@ -47,7 +47,7 @@ def parser(description: str, out: str, *, dataset: str = "ml-1m", k: int = 6) ->
     made = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("--dataset", default=dataset)
     made.add_argument("--k", type=int, default=k)
-    made.add_argument("--rounds", type=int, default=5, help="turns of each arm")
+    made.add_argument("--rounds", type=int, default=7, help="turns of each arm")
     made.add_argument("--threads", type=int, default=2, help="threads of torch")
     made.add_argument("--device", default="cpu", help="auto, cpu or cuda")
     made.add_argument("--out", type=Path, default=Path("book/results/benchmarks") / f"{out}.csv")
@@ -125,9 +125,13 @@ def rate(samples: int, epoch: Callable[[], Any], device: str = "cpu") -> float:
     return samples / (time.perf_counter() - start)
 
 
-def median_ratio(values: dict[str, list[float]], numerator: str, denominator: str) -> float:
-    """Return the median over rounds of one arm's value over another's in the same round."""
-    return statistics.median(a / b for a, b in zip(values[numerator], values[denominator], strict=True))
+def ratio(name: str, values: dict[str, list[float]], numerator: str, denominator: str) -> dict[str, float]:
+    """Return one arm's value over another's in the same round: the median over rounds, and ``_low`` and ``_high``, the extremes.
+
+    The extremes of n rounds hold the true median with probability 1 - 2^(1-n), whatever the distribution: 97 % for six.
+    """
+    found = [a / b for a, b in zip(values[numerator], values[denominator], strict=True)]
+    return {name: statistics.median(found), f"{name}_low": min(found), f"{name}_high": max(found)}
 
 
 def report(rows: list[dict[str, Any]], given: argparse.Namespace) -> None:

@@ -7,7 +7,7 @@ import statistics
 
 import torch
 
-from benchmarks.common import PEER_SIZES, median_ratio, parser, rate, report, stack, take_turns, trainer, workload
+from benchmarks.common import PEER_SIZES, parser, rate, ratio, report, stack, take_turns, trainer, workload
 
 
 def main() -> None:
@@ -42,8 +42,8 @@ def main() -> None:
                     "tier": tier,
                     "seeds": given.seeds,
                     **{f"{name}_seconds": 1 / statistics.median(each) for name, each in values.items()},
-                    "stacked_over_one": median_ratio(values, "one", "stacked"),
-                    "speedup_over_one_by_one": median_ratio(values, "stacked", "one_by_one"),
+                    **ratio("stacked_over_one", values, "one", "stacked"),
+                    **ratio("speedup_over_one_by_one", values, "stacked", "one_by_one"),
                     "samples": samples,
                     "rounds": given.rounds,
                 }

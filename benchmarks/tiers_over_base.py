@@ -9,7 +9,7 @@ import statistics
 
 import torch
 
-from benchmarks.common import PEER_SIZES, median_ratio, parser, rate, report, take_turns, trainer, workload
+from benchmarks.common import PEER_SIZES, parser, rate, ratio, report, take_turns, trainer, workload
 from ctrnb.training.loop import Trainer
 
 
@@ -48,7 +48,7 @@ def main() -> None:
                     "layers": layers,
                     "base_steps_per_second": statistics.median(values["base"]),
                     "graph_steps_per_second": statistics.median(values[f"L={layers}"]),
-                    "epoch_over_base_epoch": median_ratio(values, "base", f"L={layers}"),
+                    **ratio("epoch_over_base_epoch", values, "base", f"L={layers}"),
                     "edges": samples,
                     "rounds": given.rounds,
                 }

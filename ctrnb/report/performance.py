@@ -17,10 +17,6 @@ COLUMNS = {  # what a table of the chapter shows, and under which name
         "tier_name": "tier", "epochs": "epochs", "seconds_per_epoch": "seconds an epoch",
         "train_samples_per_second": "samples/s", "peak_memory_mb": "peak, MiB",
     },
-    "tiers": {
-        "model": "model", "layers": "hops", "base_steps_per_second": "Base, steps/s",
-        "graph_steps_per_second": "LightGCN, steps/s", "epoch_over_base_epoch": "epoch over Base's",
-    },
     "growth": {"grows": "what grows", "factors": "sizes", "time_exponent": "time", "memory_exponent": "memory"},
     "ceilings": {
         "stage": "stage", "achieved": "achieved", "unit": "unit", "share": "of the ceiling", "milliseconds": "ms",
@@ -74,31 +70,39 @@ def cost(folder: Path | None = None) -> str:
     if tiers.empty or size.empty:
         return "what an epoch takes is not measured"
     small = span(tiers["epoch_over_base_epoch"])
-    return f"an epoch takes {small} times one without the graph on MovieLens-1M, {span(size)} times at the size of Yelp2022"
+    of = ", ".join(tiers["model"].unique())
+    return (
+        f"an epoch takes {small} times one without the graph on MovieLens-1M ({of}; {devices(tiers)}), {span(size)} times at the "
+        "size of Yelp2022 (DCNv2)"
+    )
 
 
-def two_medians(rows: pd.DataFrame) -> float:
-    """Return by how much, in percent, two ways of taking the same rounds differ at most; NaN for no rows.
+def with_graph(rows: pd.DataFrame) -> pd.DataFrame | str:
+    """Return what an epoch with the graph takes over one without, to read: a row a model, a column a number of hops.
 
-    They are the median over rounds of the ratio of times, and the ratio of the median speeds. Were there no noise they
-    would be equal, and spreads over rounds are not kept.
+    Args:
+        rows: of the benchmark ``tiers``; its ratios are medians over rounds, with the least and the largest.
     """
     if rows.empty:
-        return float("nan")
-    of_medians = rows["base_steps_per_second"] / rows["graph_steps_per_second"]
-    return float((100 * (of_medians / rows["epoch_over_base_epoch"] - 1).abs()).max())
+        return "not measured"
+    shown = [
+        f"{row.epoch_over_base_epoch:.2f} ({row.epoch_over_base_epoch_low:.2f} to {row.epoch_over_base_epoch_high:.2f})"
+        for row in rows.itertuples()
+    ]
+    hops = rows["layers"].map(lambda layers: counted(layers, "hop"))
+    table = rows.assign(shown=shown, hops=hops, base=rows["base_steps_per_second"].map("{:.2f}".format))
+    wide = table.pivot_table(index=["model", "base"], columns="hops", values="shown", aggfunc="first", sort=False)
+    return wide.reset_index("base").rename(columns={"base": "Base, steps/s"}).rename_axis(columns=None)
 
 
-def hops_said(rows: pd.DataFrame) -> str:
-    """Return how the ratio differs between numbers of hops, and how sure that is, in words; empty for one number."""
-    if len(rows) < 2:
+def rounds_said(rows: pd.DataFrame) -> str:
+    """Return what the extremes over a benchmark's rounds say of the true median, in words; empty for no rows."""
+    if rows.empty:
         return ""
-    ratio = rows["epoch_over_base_epoch"]
-    apart = 100 * (ratio.max() / ratio.min() - 1)
+    rounds = int(rows["rounds"].min())
     return (
-        f"The ratios of {', '.join(map(str, rows['layers'].iloc[:-1]))} and {rows['layers'].iloc[-1]} hops are up to "
-        f"{apart:.1f} % apart. Each is a median over {span(rows['rounds'], '{:.0f}')} rounds, whose spread is not kept. The "
-        f"ratio of the median speeds, of the same rounds, differs from it by up to {two_medians(rows):.1f} %."
+        f"Each ratio is the median over {rounds} rounds. In brackets are the least and the largest, which hold the true median "
+        f"with a probability of {100 * (1 - 2.0 ** (1 - rounds)):.0f} %."
     )
 
 
@@ -121,8 +125,9 @@ def epochs_said(rows: pd.DataFrame) -> str:
 
 
 def missing(folder: Path | None = None) -> str:
-    """Return the benchmarks that have no CSV, in words."""
-    return ", ".join(name for name in WANTED if benchmark(name, folder).empty) or "none"
+    """Return the benchmarks that have no CSV, in a sentence; empty where all have one."""
+    names = ", ".join(name for name in WANTED if benchmark(name, folder).empty)
+    return f"Benchmarks not run: {names}." if names else ""
 
 
 def measured_on(rows: pd.DataFrame) -> str:
@@ -161,7 +166,9 @@ def readable(rows: pd.DataFrame, name: str) -> pd.DataFrame | str:
         return "not measured"
     shown = rows[list(COLUMNS[name])].rename(columns=COLUMNS[name])
     numbers = shown.select_dtypes("float").columns
-    shown[numbers] = shown[numbers].map(lambda value: "" if np.isnan(value) else f"{value:,.2f}")
+    shown[numbers] = shown[numbers].map(
+        lambda value: "" if np.isnan(value) else f"{value:,.{0 if value >= 1000 else 2}f}"
+    )
     return shown.set_index(next(iter(shown.columns)))
 
 

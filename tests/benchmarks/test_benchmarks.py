@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmarks.common import median_ratio, take_turns
+from benchmarks.common import ratio, take_turns
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -18,8 +18,9 @@ def test_arms_take_turns_and_the_warm_up_is_left_out() -> None:
 
 
 def test_a_ratio_is_taken_round_by_round() -> None:
-    """Round two is twice as slow for both arms, which leaves each ratio at 3."""
-    assert median_ratio({"ours": [30.0, 15.0], "theirs": [10.0, 5.0]}, "ours", "theirs") == 3
+    """Round two is twice as slow for both arms, which leaves its ratio as it was."""
+    values = {"ours": [30.0, 15.0, 40.0], "theirs": [10.0, 5.0, 10.0]}
+    assert ratio("r", values, "ours", "theirs") == {"r": 3.0, "r_low": 3.0, "r_high": 4.0}
 
 
 @pytest.mark.slow
