@@ -126,6 +126,7 @@ class Advice:
             "budget_minutes": request.minutes,
             "minutes": trial.seconds / 60,
             "trainings": trial.trainings,
+            "trained_now": trial.trained,
             "seeds": trial.seeds,
             "most_epochs": trial.epochs,
             "searched": trial.searched,

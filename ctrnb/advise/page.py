@@ -12,21 +12,26 @@ from ctrnb.advise.advice import (
     Advice,
     Decision,
     Effect,
+    decide,
     model_name,
 )
 from ctrnb.advise.place import nearest, paper_places
 from ctrnb.advise.trial import PENALTIES, Trial
 from ctrnb.analysis.groups import EVERYONE
+from ctrnb.models import DISPLAY
 from ctrnb.study.penalties import is_open
 from ctrnb.study.progress import duration
+from ctrnb.training.config import settings
 
+NO_BREAK = "\u00a0"  # a space where a line does not break
 MARKS = {PAYS: "▲", COSTS: "▼", EQUAL: "=", UNDECIDED: "?"}
 
 
 def points(effect: Effect) -> str:
     """Return a change in points of 0.01 AUC with its interval."""
-    interval = f"{100 * effect.low:+.2f} to {100 * effect.high:+.2f}" if effect.known else "no interval"
-    return f"{100 * effect.change:+.2f} ({interval})"
+    low, high = f"{100 * effect.low:+z.2f}", f"{100 * effect.high:+z.2f}"
+    interval = f"{low}{NO_BREAK}to{NO_BREAK}{high}" if effect.known else "no interval"
+    return f"{100 * effect.change:+z.2f} ({interval})"
 
 
 def headline(advice: Advice) -> str:
@@ -50,7 +55,10 @@ def power(decision: Decision) -> str:
         return ""
     found = " and ".join(f"{100 * (effect.detectable or 0):.2f}" for effect in effects)
     names = " and ".join(REFERENCES[name] for name in decision.effects)
-    return f"Changes of {found} points against {names} would have been found with 80 % probability; a larger --budget trains more seeds."
+    return (
+        f"True changes of {found} points against {names} would have been found with 80 % probability. More test users, or "
+        "more seeds, for which there must be time in the budget, find smaller ones."
+    )
 
 
 def said_of(decision: Decision) -> str:
@@ -76,13 +84,43 @@ def size(advice: Advice) -> str:
 def place(advice: Advice) -> str:
     """Return where the density lies among the measured datasets and the paper's, in words."""
     density = advice.profile["density_percent"]
-    parts = []
-    for name, places in (("measured here", advice.places), ("of the paper", paper_places())):
-        found = [each for each in nearest(places, density) if each]
-        known = [f"{each['dataset']} k={each['k']} ({each['density_percent']:.3g} %)" for each in found]
-        where = "between " + " and ".join(known) if len(known) == 2 else f"beyond {known[0]}" if known else "no"
-        parts.append(f"{where} {name}" if known else f"no dataset with a known density was {name}")
-    return f"Density {density:.3g} %: {'; '.join(parts)}."
+    ours, theirs = beside(advice.places, "our", density), beside(paper_places(), "the paper's", density)
+    return f"Its density, {density:.3g} %, is {ours}, and {theirs}."
+
+
+def beside(places: pd.DataFrame, whose: str, density: float) -> str:
+    """Return between which places a density lies, in words."""
+    sparser, denser = (
+        each and f"{each['dataset']} {each['k']}-core ({each['density_percent']:.3g} %)"
+        for each in nearest(places, density)
+    )
+    if sparser and denser:
+        return f"between {whose} {sparser} and {denser}"
+    if sparser:
+        return f"higher than any of {'ours' if whose == 'our' else whose}, of which {sparser} is the densest"
+    if denser:
+        return f"lower than any of {'ours' if whose == 'our' else whose}, of which {denser} is the sparsest"
+    return f"not comparable with {'ours' if whose == 'our' else whose}, none of which is kept"
+
+
+def caution(advice: Advice) -> str:
+    """Return why this trial is no basis for a decision on real ratings, in words; empty where nothing speaks against it."""
+    trial = advice.trial
+    shipped = settings(trial.request.model, "base", {})[2].epochs
+    base = [run.row for (tier, _), run in trial.runs.items() if tier == "base"]
+    cut = sum(row["best_epoch"] == row["epochs"] == trial.epochs for row in base)
+    said = []
+    if trial.request.dataset.partition(":")[0] == "synthetic":
+        said.append("This run is a demonstration on synthetic ratings: its numbers mean nothing for real data.")
+    if trial.epochs < shipped:
+        said.append(
+            f"Trainings were stopped after {trial.epochs} epochs at most ({shipped} are shipped): in {cut} of {len(base)} "
+            "repetitions Base was still improving in the last of them. A gain of FT over a Base that was trained too briefly holds what "
+            "more epochs alone would give. The control has FT's further epochs too: that is why it decides."
+        )
+    if not trial.searched:
+        said.append("No settings were searched.")
+    return " ".join(said)
 
 
 def effort(advice: Advice) -> str:
@@ -93,8 +131,17 @@ def effort(advice: Advice) -> str:
     one = " With one seed the intervals speak of the test users alone: another training may differ more." if trial.seeds == 1 else ""  # fmt: skip
     return (
         f"{model_name(advice)}: {trial.trainings} trainings, {trial.seeds} seed{'s' * (trial.seeds > 1)}, {how}, at most "
-        f"{trial.epochs} epochs, {duration(trial.seconds)} of a budget of {request.minutes:g} min.{one}{open_penalty(trial)}"
+        f"{trial.epochs} epochs; {spent(trial)}.{one}{open_penalty(trial)}"
     )
+
+
+def spent(trial: Trial) -> str:
+    """Return what time the trainings took, in words: those that had finished before took none."""
+    kept = trial.trainings - trial.trained
+    if not trial.trained:
+        return "all had finished before and were taken from the runs folder"
+    before = f" ({kept} had finished before and were taken from the runs folder)" if kept else ""
+    return f"{duration(trial.seconds)} of a budget of {trial.request.minutes:g} min{before}"
 
 
 def open_penalty(trial: Trial) -> str:
@@ -113,6 +160,11 @@ def open_penalty(trial: Trial) -> str:
     return f" Beware: {why}, so that a gain may be the penalty's rather than message passing's."
 
 
+def marked(decision: Decision) -> str:
+    """Return a verdict with its sign."""
+    return f"{MARKS[decision.verdict]}{NO_BREAK}{decision.verdict}"
+
+
 def groups_table(advice: Advice) -> pd.DataFrame:
     """Return one row a group of users: training interactions, Base's AUC, changes in points with intervals, verdict."""
     rows = []
@@ -127,9 +179,52 @@ def groups_table(advice: Advice) -> pd.DataFrame:
         rows.append(
             {"users": name, "training interactions": advice.bounds.get(name, "any"), "Base AUC": f"{base[name]:.4f}"}
             | changes
-            | {"verdict": f"{MARKS[decision.verdict]} {decision.verdict}"}
+            | {"verdict": marked(decision)}
         )
     return pd.DataFrame(rows).set_index("users")
+
+
+def measured_decisions(places: pd.DataFrame, smallest: float) -> pd.DataFrame:
+    """Return the verdict of :func:`ctrnb.advise.advice.decide` on each measured cell, to read.
+
+    Args:
+        places: as of :func:`ctrnb.advise.place.measured_places`, with ``open``; open cells are left out.
+        smallest: the smallest effect that matters, in AUC.
+    """
+    rows = []
+    for (dataset, k, model), part in places[~places["open"].astype(bool)].groupby(
+        ["dataset", "k", "model"], sort=False
+    ):
+        found = {row.reference: Effect(row.change, row.low, row.high, row.mde) for row in part.itertuples()}
+        if set(found) != set(REFERENCES):
+            continue
+        decision = decide(found, smallest)
+        rows.append(
+            {
+                "dataset": f"{dataset}, k{NO_BREAK}={NO_BREAK}{k}",
+                "density": f"{part['density_percent'].iloc[0]:.2g} %",
+                "model": DISPLAY[model],
+                "verdict": marked(decision),
+            }
+            | {f"FT to {said}": points(found[name]) for name, said in REFERENCES.items()}
+        )
+    return pd.DataFrame(rows).set_index("dataset") if rows else pd.DataFrame({"verdict": []}, dtype=str)
+
+
+def measured_said(table: pd.DataFrame, places: pd.DataFrame) -> str:
+    """Return how often each verdict stands in :func:`measured_decisions`, and how many cells are left out, in words."""
+    left = len(places[places["open"].astype(bool)][["dataset", "k", "model"]].drop_duplicates())
+    counts = {verdict: int(table["verdict"].str.endswith(f"{NO_BREAK}{verdict}").sum()) for verdict in MARKS}
+    said = ", ".join(f"{verdict} in {count}" for verdict, count in counts.items())
+    return f"Of {len(table)} cells (a model on a core of a dataset): {said}. Not judged, as open: {left}."
+
+
+def unseen(advice: Advice) -> str:
+    """Return how many test interactions are of a user or an item that training has not seen, in words."""
+    encoded = advice.trial.encoded
+    test = encoded.rows("test")
+    new = (encoded.user_side.id_code[encoded.user[test]] == 0) | (encoded.item_side.id_code[encoded.item[test]] == 0)
+    return f"{100 * new.mean():.2g} % of the test interactions"
 
 
 def without_auc(advice: Advice) -> str:
@@ -161,4 +256,5 @@ def lines(advice: Advice) -> list[str]:
         size(advice),
         place(advice),
         effort(advice),
+        *filter(None, [caution(advice)]),
     ]

@@ -18,14 +18,17 @@ COLUMNS = [
     "change",
     "low",
     "high",
+    "mde",
     "seeds",
 ]
 
 
-def measured_places(model: str) -> pd.DataFrame:
-    """Return FT's changes of AUC with one model on every measured dataset whose density is kept, sparsest first.
+def measured_places(model: str | None = None) -> pd.DataFrame:
+    """Return FT's changes of AUC with one model (None: with every one) on every measured dataset whose density is kept,
+    sparsest first.
 
-    Columns: ledger, dataset, k, drop_middle, model, density_percent, reference (base or control), change, low, high, seeds.
+    Columns: ledger, dataset, k, drop_middle, model, density_percent, reference (base or control), change, low, high, mde (the
+    smallest true change that would have been found with 80 % probability), seeds.
     Empty where there is no ledger.
     """
     try:
@@ -34,10 +37,13 @@ def measured_places(model: str) -> pd.DataFrame:
         return pd.DataFrame(columns=COLUMNS)
     if "density_percent" not in changes:
         return pd.DataFrame(columns=COLUMNS)
-    wanted = (changes["model"] == model) & (changes["tier"] == "ft") & (changes["metric"] == "auc")
+    wanted = (changes["tier"] == "ft") & (changes["metric"] == "auc")
+    wanted &= True if model is None else changes["model"] == model
     wanted &= changes["reference"].isin(["base", "control"]) & changes["density_percent"].notna()
     wanted &= ~changes["drop_middle"].astype(bool)
-    return changes.loc[wanted, COLUMNS].sort_values(["density_percent", "dataset"]).reset_index(drop=True)
+    return (
+        changes.loc[wanted, COLUMNS].sort_values(["density_percent", "dataset"], kind="stable").reset_index(drop=True)
+    )
 
 
 def paper_places() -> pd.DataFrame:

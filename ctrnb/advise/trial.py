@@ -83,6 +83,7 @@ class Trial:
         searched: whether settings were searched; else they are the shipped ones.
         epochs: most epochs that a training was allowed.
         chosen: settings of each tier that the search chose.
+        trainings: how many are behind it all, of which ``trained`` were done now; the others had finished before.
         seconds: wall time of all this.
     """
 
@@ -93,6 +94,7 @@ class Trial:
     epochs: int
     chosen: dict[str, dict[str, Any]]
     trainings: int
+    trained: int
     seconds: float
 
     @property
@@ -126,6 +128,8 @@ def try_tiers(
     searched, epochs = planned(request, epoch_seconds, engine.slots, ends - clock())
     one = max(epoch_seconds.values()) * min(epochs, UNKNOWN_EPOCHS)  # the longest training expected
 
+    trained: set[Training] = set()
+
     def swept(seeds: int, tiers: tuple[str, ...] = TIERS) -> Sweep:
         study = request.study(seeds, searched=searched, epochs=epochs, tiers=tiers)
         hours = max(ends - clock() - one, 1e-3) / 3600
@@ -134,6 +138,7 @@ def try_tiers(
             observer.total = total(study)
         state = Sweep(study, store, splits, device=device, observer=observer or Observer())
         state.run(engine)
+        trained.update(each for each in state.absent if state.known.get(each) is not None)
         return state
 
     seeds, begin = min(engine.slots, request.seeds), clock()
@@ -148,7 +153,7 @@ def try_tiers(
         and clock() + CAUTION * extra * epoch_seconds["ft"] * min(epochs, UNKNOWN_EPOCHS) / engine.slots < ends
     ):
         state = swept(seeds, (*TIERS, "ts"))
-    return finished(request, encoded, state, searched, epochs, clock() - begin)
+    return finished(request, encoded, state, searched, epochs, len(trained), clock() - begin)
 
 
 def probed(request: Request, encoded: Encoded, device: str) -> dict[str, float]:
@@ -201,7 +206,9 @@ def finals(state: Sweep) -> list:
     return [step for step in found if step.stage == "final" and state.known.get(step.training) is not None]
 
 
-def finished(request: Request, encoded: Encoded, state: Sweep, searched: bool, epochs: int, seconds: float) -> Trial:
+def finished(
+    request: Request, encoded: Encoded, state: Sweep, searched: bool, epochs: int, trained: int, seconds: float
+) -> Trial:
     """Return the trial that a sweep has come to: seeds that have all three tiers, TS where every such seed has it.
 
     Raises:
@@ -221,4 +228,4 @@ def finished(request: Request, encoded: Encoded, state: Sweep, searched: bool, e
     tiers = (*TIERS, "ts") if all(("ts", seed) in runs for seed in whole) else TIERS
     kept = {(tier, seed): runs[tier, seed] for tier in tiers for seed in whole}
     count = sum(score is not None for score in state.known.values())
-    return Trial(request, encoded, kept, searched, epochs, {t: chosen[t] for t in tiers}, count, seconds)
+    return Trial(request, encoded, kept, searched, epochs, {t: chosen[t] for t in tiers}, count, trained, seconds)

@@ -20,6 +20,7 @@ import pandas as pd
 from scipy import optimize, stats
 
 from ctrnb.errors import MetricError
+from ctrnb.study.changes import detectable
 
 FEWEST = 3  # points behind a line with an interval
 
@@ -49,11 +50,21 @@ class DoseResponse:
         """Return one row of ``terms``."""
         return self.terms.set_index("term").loc[term]
 
+    @property
+    def freedom(self) -> int:
+        """Degrees of freedom of the intervals."""
+        return self.points - len(self.terms)
+
+    def detectable(self, term: str) -> float:
+        """Return the smallest true coefficient that this fit would have found significant with 80 % probability."""
+        number = list(self.terms["term"]).index(term)
+        return detectable(self.freedom) * float(np.sqrt(self.covariance[number, number]))
+
     def line(self, design: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the expected effect, and its 95 % interval, at rows of the design (m, p)."""
         middle = design @ self.terms["value"].to_numpy()
         variance = np.einsum("ij,jk,ik->i", design, self.covariance, design)
-        margin = stats.t.ppf(0.975, self.points - len(self.terms)) * np.sqrt(variance)
+        margin = stats.t.ppf(0.975, self.freedom) * np.sqrt(variance)
         return middle, middle - margin, middle + margin
 
 
@@ -121,7 +132,7 @@ def effects_of(
 ) -> pd.DataFrame:
     """Return one row a measured change.
 
-    Columns: dataset, k, model, model_name, density (of the training part, %), per_user, change, se, low, high, seeds.
+    Columns: dataset, k, model, model_name, density (of the training part, %), per_user, change, se, df, seeds.
 
     A ledger that keeps no density has no row. Where the training part's density was not kept, the whole data's stands
     for it: a random split leaves four fifths.
@@ -132,7 +143,7 @@ def effects_of(
     density = rows.get("train_density_percent", pd.Series(np.nan, rows.index)).fillna(0.8 * whole)
     per_user = rows.get("train_per_user", pd.Series(np.nan, rows.index))
     found = rows.assign(density=density, per_user=per_user).dropna(subset=["density", "change", "se"])
-    names = ["dataset", "k", "model", "model_name", "density", "per_user", "change", "se", "low", "high", "seeds"]
+    names = ["dataset", "k", "model", "model_name", "density", "per_user", "change", "se", "df", "seeds"]
     return found[names].sort_values(["density", "k"]).reset_index(drop=True)
 
 
@@ -149,6 +160,14 @@ def dose_response(rows: pd.DataFrame, dose: str = "density", covariates: Sequenc
     design = np.column_stack([np.ones(len(rows)), np.log10(rows[dose]), *(rows[name] for name in covariates)])
     effect, error = 100 * rows["change"].to_numpy(), 100 * rows["se"].to_numpy()
     return meta_regression(effect, error, design.astype(np.float64), ["intercept", f"tenfold {dose}", *covariates])
+
+
+def mean_effect(rows: pd.DataFrame) -> DoseResponse | None:
+    """Return the mean of changes, in points, whatever their dose: a fit of the one term ``mean``; None for one change."""
+    if len(rows) < 2:
+        return None
+    effect, error = 100 * rows["change"].to_numpy(), 100 * rows["se"].to_numpy()
+    return meta_regression(effect, error, np.ones((len(rows), 1)), ["mean"])
 
 
 def trend(fit: DoseResponse | None, dose: str = "density") -> str:
@@ -172,18 +191,24 @@ def proportional_p(rows: pd.DataFrame) -> float:
     return meta_regression(effect, error, design, ["intercept", "density"]).coefficient("intercept")["p_value"]
 
 
-def statement(name: str, fit: DoseResponse | None, dose: str = "density", unit: str = "density") -> str:
-    """Return what a dose explains and what it does not, as a sentence."""
+def statement(
+    fit: DoseResponse | None, dose: str = "density", unit: str = "density", tenfold: str = "a tenfold density"
+) -> str:
+    """Return what a dose explains of the gain and what it does not, as sentences.
+
+    Args:
+        unit, tenfold: the dose, and ten times of it, in words.
+    """
     if fit is None:
-        return f"{name}: not measured."
+        return "Not measured."
     slope = fit.coefficient(f"tenfold {dose}")
     said = (
-        f"{name}: the effect {trend(fit, dose)} with {unit}, {slope['value']:+.2f} points for a tenfold {unit} "
-        f"(95 % interval {slope['low']:+.2f} to {slope['high']:+.2f}, {fit.points} effects). "
+        f"The gain {trend(fit, dose)} with {unit}: {slope['value']:+.2f} points for {tenfold} "
+        f"(95 % interval {slope['low']:+.2f} to {slope['high']:+.2f}, {fit.points} points of the plot). "
     )
     if not fit.differing:
-        return said + "No difference between the effects was found beyond chance."
-    differ = f"Beyond chance the effects differ by {fit.differing:.2f} points of standard deviation"
+        return said + "No difference between the gains was found beyond chance."
+    differ = f"Beyond chance the gains differ by a standard deviation of {fit.differing:.2f} points"
     if "no trend" in trend(fit, dose):
         return f"{said}{differ}; that {unit} explains any of it is not shown."
     rest = f" and leaves {fit.tau:.2f} points to something else." if fit.tau else "."

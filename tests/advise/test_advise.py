@@ -16,6 +16,7 @@ from ctrnb.advise.place import nearest, paper_places
 from ctrnb.advise.profile import profile, tail
 from ctrnb.advise.trial import PENALTIES, Trial, planned
 from ctrnb.cli import app
+from ctrnb.data import Curation, curate, load
 from ctrnb.errors import ConfigError
 from ctrnb.study.inprocess import InProcessEngine
 from ctrnb.training import RunStore
@@ -101,6 +102,51 @@ def test_the_place_is_between_the_neighbours_in_density() -> None:
     assert nearest(paper_places(), 0.086)[0]["dataset"] == "Yelp2022"
 
 
+def test_a_place_is_told_by_its_neighbours() -> None:
+    ours = pd.DataFrame({"dataset": ["a", "b"], "k": 3, "density_percent": [1.0, 5.0]})
+    assert page.beside(ours, "our", 2.0) == "between our a 3-core (1 %) and b 3-core (5 %)"
+    assert (
+        page.beside(ours, "the paper's", 9.0)
+        == "higher than any of the paper's, of which b 3-core (5 %) is the densest"
+    )
+    assert page.beside(ours, "our", 0.5) == "lower than any of ours, of which a 3-core (1 %) is the sparsest"
+    assert "none of which is kept" in page.beside(ours[:0], "our", 1.0)
+
+
+def test_the_rule_of_the_advice_is_that_of_the_measured_cells() -> None:
+    cell = {"k": 3, "model": "dcnv2", "density_percent": 1.0, "mde": 0.001, "seeds": 3}
+    rows = [
+        cell | {"dataset": name, "reference": reference, "open": name == "c"} | dict(zip(("change", "low", "high"), ends, strict=True))
+        for name, both in {
+            "a": ((0.004, 0.002, 0.006), (0.004, 0.002, 0.006)),
+            "b": ((0.004, 0.002, 0.006), (0.004, -0.001, 0.009)),
+            "c": ((0.004, 0.002, 0.006), (0.004, 0.002, 0.006)),
+        }.items()
+        for reference, ends in zip(("base", "control"), both, strict=True)
+    ]  # fmt: skip
+    places = pd.DataFrame(rows)
+    found = page.measured_decisions(places, 0.001)
+    assert [text.split(page.NO_BREAK) for text in found["verdict"]] == [["▲", "pays"], ["?", "undecided"]]
+    said = page.measured_said(found, places)
+    assert "Of 2 cells" in said and "pays in 1," in said and "undecided in 1" in said and said.endswith("as open: 1.")
+    assert page.measured_said(page.measured_decisions(places[:0], 0.001), places[:0]).startswith("Of 0 cells")
+
+
+def test_a_log_of_clicks_is_described_as_ratings_of_0_and_1(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    pairs = rng.permutation(40 * 30)[:800]
+    log = pd.DataFrame({"user_id": pairs // 30, "ad_id": pairs % 30, "clicked": rng.integers(0, 2, 800), "time": 1})
+    log.to_csv(tmp_path / "impressions.csv", index=False)
+    book = (Path(__file__).parents[2] / "book" / "decide.md").read_text()
+    (tmp_path / "clicks.toml").write_text(
+        next(part for part in book.split("```toml\n")[1:] if '"clicks"' in part).split("```")[0]
+    )
+    found = curate(load(str(tmp_path / "clicks.toml")), Curation(k=3))
+    assert (found.interactions["label"] == found.interactions["rating"]).all() and not found.interactions[
+        "middle"
+    ].any()
+
+
 def test_the_budget_decides_what_is_searched_and_how_long_trainings_may_be() -> None:
     request = Request("synthetic", "dcnv2", minutes=1)
     cost = {"base": 1.0, "ft": 2.0}
@@ -116,7 +162,7 @@ def test_the_budget_decides_what_is_searched_and_how_long_trainings_may_be() -> 
 def test_a_penalty_that_was_not_searched_far_enough_is_warned_of() -> None:
     def said(searched: bool, chosen: float | None) -> str:
         base = {} if chosen is None else {"training.l2_embedding": chosen}
-        return open_penalty(Trial(None, None, {}, searched, 1, {"base": base}, 1, 1.0))
+        return open_penalty(Trial(None, None, {}, searched, 1, {"base": base}, 1, 1, 1.0))
 
     assert said(True, 1e-3) == ""
     assert "is the largest tried" in said(True, max(PENALTIES))
@@ -149,9 +195,13 @@ def test_advice_on_a_csv_never_seen_is_whole_and_not_trained_twice(shop: Path, t
     )
     text = "\n".join(lines(found))
     assert "essage passing by fine-tuning" in text and "points against the control" in text and "up to" in text
+    assert found.trial.trained == found.trial.trainings and "of a budget of 5 min" in page.effort(found)
+    assert page.caution(found).startswith("Trainings were stopped after 2 epochs at most (30 are shipped)")
     before = sorted(tmp_path.iterdir())
     again = advise_on(request, engine=InProcessEngine(threads=1), runs=tmp_path, device="cpu", repeats=30)
     assert sorted(tmp_path.iterdir()) == before and again.ft == found.ft
+    assert again.trial.trained == 0 and "epochs; all had finished before" in page.effort(again)
+    assert float(page.unseen(found).split()[0]) < 5
 
 
 def test_advice_on_one_user_is_undecided_and_says_why(tmp_path: Path) -> None:

@@ -58,10 +58,25 @@ def test_what_density_explains_is_told_from_what_it_does_not() -> None:
     by_density = dn.meta_regression(0.5 * x, error, line(x), ["a", "tenfold density"])
     by_something = dn.meta_regression(own, error, line(x), ["a", "tenfold density"])
     assert by_density.explained == 1.0 and by_something.explained < 0.2
-    assert "rises" in dn.statement("A", by_density) and "explains 100 % of that variance." in dn.statement(
-        "A", by_density
+    assert "rises" in dn.statement(by_density) and "explains 100 % of that variance." in dn.statement(by_density)
+    assert by_something.tau == pytest.approx(0.3, rel=0.3) and "is not shown" in dn.statement(by_something)
+
+
+def test_the_detectable_slope_is_found_in_four_of_five_repetitions() -> None:
+    rng = np.random.default_rng(3)
+    x, error = np.linspace(-1, 1, 8), np.full(8, 0.1)
+    least = dn.meta_regression(0 * x, error, line(x), ["a", "tenfold density"]).detectable("tenfold density")
+    fits = (
+        dn.meta_regression(least * x + rng.normal(0, error), error, line(x), ["a", "tenfold density"])
+        for _ in range(400)
     )
-    assert by_something.tau == pytest.approx(0.3, rel=0.3) and "is not shown" in dn.statement("A", by_something)
+    assert sum(dn.trend(fit) == "rises" for fit in fits) / 400 == pytest.approx(0.8, abs=0.1)
+
+
+def test_the_mean_effect_weighs_by_precision() -> None:
+    mean = dn.mean_effect(pd.DataFrame({"change": [0.001, 0.001, 0.001], "se": [0.001, 0.002, 0.01]}))
+    assert mean.coefficient("mean")["value"] == pytest.approx(0.1) and mean.freedom == 2
+    assert dn.mean_effect(pd.DataFrame({"change": [0.001], "se": [0.001]})) is None
 
 
 def test_proportionality_is_rejected_for_a_constant_gain_and_not_for_a_proportional_one() -> None:
@@ -94,7 +109,7 @@ def test_what_cannot_be_fitted_is_refused(effect: np.ndarray, design: np.ndarray
 def changes(names: list[str], **columns: object) -> pd.DataFrame:
     rows = [
         {"dataset": name, "k": 1, "model": model, "model_name": model, "tier": "ft", "reference": reference, "metric": "auc",
-         "change": 0.001 * number + 0.0001 * number**2, "se": 0.0005, "low": 0.0, "high": 0.01, "seeds": 3, "density_percent": 10.0**number,
+         "change": 0.001 * number + 0.0001 * number**2, "se": 0.0005, "df": 10.0, "p_value": 0.05, "seeds": 3, "density_percent": 10.0**number,
          "train_density_percent": 0.8 * 10.0**number, "train_per_user": 8.0 * (number + 1)}
         for number, name in enumerate(names) for model in ("dcnv2", "afn") for reference in ("base", "control")
     ]  # fmt: skip
@@ -105,7 +120,9 @@ def test_an_arm_pools_models_and_reads_its_settings() -> None:
     names = [f"synthetic:density={d},signal={s}" for d in (0.1, 0.2, 0.3) for s in (0.5, 0.9)]
     arm = chapter.synthetic_arm(changes(names), "here")
     effects = arm.effects()
-    assert len(effects) == 6 and (effects["model"] == 2).all() and effects["signal"].tolist() == [0.5, 0.9] * 3
+    assert (
+        len(effects) == 6 and (effects["models"] == "AFN, DCNv2").all() and effects["signal"].tolist() == [0.5, 0.9] * 3
+    )
     assert arm.covariates == ("signal",) and arm.fit().terms["term"].tolist() == [
         "intercept",
         "tenfold density",
@@ -123,7 +140,11 @@ def test_an_older_ledger_has_four_fifths_of_its_density() -> None:
 
 def test_too_few_points_are_counted_rather_than_fitted() -> None:
     arm = Arm("x", changes(["a", "b"]), "here")
-    assert arm.fit() is None and arm.statement() == "X: 2 measured, too few for a line." and chapter.slopes(arm).empty
+    assert (
+        arm.fit() is None
+        and arm.statement().startswith("2 gains measured, too few for a line.")
+        and chapter.slopes(arm).empty
+    )
 
 
 def test_arms_are_those_of_the_ledgers_that_there_are(tmp_path: Path, monkeypatch) -> None:
@@ -135,7 +156,16 @@ def test_arms_are_those_of_the_ledgers_that_there_are(tmp_path: Path, monkeypatc
     (tmp_path / "density").mkdir()
     table = changes(["ml-1m:thin=1", "ml-1m:thin=0.1", "yelp-small:thin=1"])
     table.to_csv(tmp_path / "density" / "thinned-changes.csv", index=False)
-    kept = {"dataset": ["ml-1m:thin=1"], "k": 1, "seed": 0, "device": "CPU", "precision": "fp32", "torch": "2.13.0+cpu"}
+    kept = {
+        "dataset": ["ml-1m:thin=1", "yelp-small:thin=1"],
+        "k": 1,
+        "drop_middle": False,
+        "model": "afn",
+        "seed": 0,
+        "device": "CPU",
+        "precision": "fp32",
+        "torch": "2.13.0+cpu",
+    }
     pd.DataFrame(kept).to_csv(tmp_path / "density" / "thinned.csv", index=False)
     assert [arm.title for arm in measured_arms()] == [
         "global density alone (ml-1m)",
@@ -143,23 +173,63 @@ def test_arms_are_those_of_the_ledgers_that_there_are(tmp_path: Path, monkeypatc
     ]
 
 
-def test_arms_are_summed_up_by_their_trends_and_open_cells() -> None:
-    cells = pd.DataFrame({"ledger": "s", "dataset": ["a"], "k": 1, "drop_middle": False, "model": "afn", "open": True})
-    few = Arm("x", flagged(changes(["a", "b"]).assign(ledger="s"), cells), "here")
+def test_models_of_one_dataset_share_its_users_so_that_their_errors_go_together() -> None:
+    rows = changes(["a", "b", "c"])
+    rows.loc[rows["model"] == "afn", ["se", "df"]] = 0.0015, 2.0
+    effects = Arm("x", rows, "here").effects()
+    half = stats.t.ppf(0.975, 2.0) * 0.001  # the mean of 0.0005 and 0.0015, the fewer degrees of freedom
+    assert (effects["high"] - effects["change"]).tolist() == pytest.approx([half] * 3)
+
+
+def test_arms_are_summed_up_by_their_trends_and_their_power() -> None:
     names = [f"synthetic:density={d}" for d in (0.1, 0.2, 0.3, 0.4)]
-    rising = Arm("y", changes(names), "here")
-    slope = rising.fit().coefficient("tenfold density")
-    assert few.open == (1, 4) and rising.open == (0, 8)
-    assert chapter.effects_table(few)["training density, %"].tolist() == ["0.8*", "8"]
-    assert chapter.summary([few, rising]).replace("\u00a0", " ") == (
-        "Of 2 measured experiments FT's gain over the control has too few points for a trend in 1, rises in 1; that it is proportional to "
-        "density is rejected in 0 of 1. Points for a tenfold density (95 % interval): x: 2 effects, too few for a line; y: "
-        f"{slope['value']:+.2f} ({slope['low']:+.2f} to {slope['high']:+.2f}). In 1 of 12 cells (*) the penalty was not searched far "
-        "enough to tell message passing from it."
+    rising, flat = Arm("y", changes(names), "here"), Arm("z", changes(names, change=0.001, se=0.002), "here")
+    still = Arm("w", changes(names, change=0.01, se=0.0001), "here")
+    assert [arm.outcome() for arm in (rising, flat, still)] == ["rises", "undecided", chapter.NO_TREND]
+    said = chapter.summary([flat, flat])
+    least = flat.fit().detectable("tenfold density")
+    assert said.startswith(
+        "Undecided at this power. Of 2 experiments on FT's gain over the control, none shows a trend, and none excludes"
     )
-    by_user = Arm("z", changes(names), "here", "per_user")
-    assert by_user.slope().endswith("for tenfold ratings a user")
-    assert chapter.summary([]) == "No experiment has been measured on real ratings yet."
+    assert f"to be {least:.2f} to {least:.2f} points" in said and "mean gains are +0.10 to +0.10" in said
+    assert "it rises with density in 1, and 1 excludes" in chapter.summary([rising, still, flat])
+    assert chapter.summary([]) == chapter.summary([Arm("x", changes(["a", "b"]), "here")])
+    assert "none of 1 experiment shows a trend, and none excludes" in chapter.conduct(
+        [flat]
+    ) and "1 of 2 experiments" in chapter.conduct([flat, rising])
+    assert chapter.at_a_glance([rising, flat])["verdict"].tolist() == ["rises", "undecided"]
+
+
+def test_cells_of_several_experiments_are_counted_once_and_open_ones_are_named() -> None:
+    cells = pd.DataFrame(
+        {"ledger": "s", "dataset": ["a:thin=1"], "k": 1, "drop_middle": False, "model": "afn", "open": True}
+    )
+    thinned = Arm("x", flagged(changes(["a:thin=0.1", "a:thin=1"]).assign(ledger="s"), cells), "here")
+    whole = Arm("y", changes(["a"]).query("model == 'dcnv2'"), "here")
+    said = chapter.rests_on([thinned, whole])
+    assert "1 of 4 distinct cells are open" in said and "1 cell (a k = 1, DCNv2) counts in two" in said
+    assert 'Every experiment trained DCNv2; besides, there are AFN in "x"; each' in chapter.trained([thinned, whole])
+    assert "a line through zero, is rejected at 5 % in 0 of 0." in said
+    assert chapter.effects_table(thinned).index.tolist() == ["0.8", "8*"]
+
+
+def test_where_the_gain_is_beyond_chance_is_said_and_what_else_differs() -> None:
+    rows = changes(["a:thin=0.1", "a:thin=0.3", "a:thin=1"]).query("model == 'dcnv2'")
+    rows["change"] = rows["dataset"].map({"a:thin=0.1": 0.0, "a:thin=0.3": 0.01, "a:thin=1": 0.0})
+    arm = Arm("x", rows.assign(device=np.where(rows["dataset"] == "a:thin=1", "GPU", "CPU")), "here")
+    assert "at a training density of 8 %, 16 ratings a user, and not at 0.8, 80 %: at neither end" in chapter.pattern(
+        arm
+    )
+    assert chapter.conditions(arm).startswith("Between the points the device differs as well")
+    assert "at 0 of 3 points" in chapter.pattern(Arm("x", rows.assign(change=0.0), "here"))
+
+
+def test_smaller_cores_that_were_left_out_as_open_are_named() -> None:
+    measured = pd.concat([changes(["a"]).assign(k=k) for k in (3, 6)])
+    assert chapter.passed_over(measured[measured["k"] == 6], measured).startswith(
+        "a is shown at k = 6: k = 3 was measured as well"
+    )
+    assert chapter.passed_over(measured[measured["k"] == 3], measured) == ""
 
 
 def test_a_thinned_arm_takes_the_whole_dataset_from_where_it_was_measured() -> None:
