@@ -33,7 +33,9 @@ def test_at_least_sixty_claims_each_under_its_own_id(findings) -> None:
 def test_every_claim_has_cells_or_a_reason_why_there_are_none(findings) -> None:
     for found in findings.values():
         assert found.verdict in audit.VERDICTS and len(found.evidence) > 20 and found.evidence.endswith(".")
-        without = found.verdict in (UNCHECKED, *BY_PROOF) or found.method == formulas.METHOD or found.id == "3.2/equation-9"
+        without = (
+            found.verdict in (UNCHECKED, *BY_PROOF) or found.method == formulas.METHOD or found.id == "3.2/equation-9"
+        )
         assert bool(found.cells) != without, found.id
         assert all(re.match(r"Table [1-8]: .+ = .+", cell) for cell in found.cells), found.id
 

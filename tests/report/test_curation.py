@@ -14,7 +14,14 @@ from ctrnb.report import curation
 def counted(**changed: float) -> pd.DataFrame:
     """Return one core of ML-1M, k = 6, as Table 1 prints it (items mended), some statistics changed."""
     cells = paper.table(1).query("dataset == 'ML-1M' and k == 6").set_index("statistic")["value"]
-    return pd.DataFrame([{"dataset": "ml-1m", "k": 6, "drop_middle": False} | dict(cells) | {"items": 3400, "positive_rate": 0.575} | changed])
+    return pd.DataFrame(
+        [
+            {"dataset": "ml-1m", "k": 6, "drop_middle": False}
+            | dict(cells)
+            | {"items": 3400, "positive_rate": 0.575}
+            | changed
+        ]
+    )
 
 
 @pytest.mark.parametrize(
