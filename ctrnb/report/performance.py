@@ -70,7 +70,8 @@ def cost(folder: Path | None = None) -> str:
     if tiers.empty or size.empty:
         return "what an epoch takes is not measured"
     small = span(tiers["epoch_over_base_epoch"])
-    of = ", ".join(tiers["model"].unique())
+    models = tiers["model"].unique()
+    of = models[0] if len(models) == 1 else counted(len(models), "model")
     return (
         f"an epoch takes {small} times one without the graph on MovieLens-1M ({of}; {devices(tiers)}), {span(size)} times at the "
         "size of Yelp2022 (DCNv2)"
