@@ -226,10 +226,7 @@ def gains(tier: str = "ft", reference: str = "control", folder: Path | None = No
 
 def gain_over_control(folder: Path | None = None) -> str:
     """Return, dataset by dataset, what FT changes against the control over all closed cells, in words."""
-    parts = [
-        f"{averaged(100 * rows[CHANGE])} on {dataset}{densities(rows)}"
-        for dataset, rows in by_dataset(gains(folder=folder))
-    ]
+    parts = [f"{averaged(100 * rows[CHANGE])} on {dataset}" for dataset, rows in by_dataset(gains(folder=folder))]
     return "; ".join(parts) or "not known, for no penalty was searched far enough to tell"
 
 
@@ -270,15 +267,6 @@ def answer(folder: Path | None = None) -> str:
 def surely_above(change: pd.Series, p_value: pd.Series) -> pd.Series:
     """Return which changes are above zero beyond chance, their p-values adjusted for their number (Holm)."""
     return (change > 0) & (holm(p_value.to_numpy()) < LEVEL)
-
-
-def densities(rows: pd.DataFrame) -> str:
-    """Return the range of densities in brackets; empty where a ledger does not keep them."""
-    known = rows["density_percent"].dropna() if "density_percent" in rows else pd.Series(dtype=float)
-    if known.empty:
-        return ""
-    ends = dict.fromkeys(f"{value:.2g}" for value in (known.min(), known.max()))
-    return f" (density {' to '.join(ends)} %)"
 
 
 def control_over_base(folder: Path | None = None) -> str:

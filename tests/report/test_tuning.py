@@ -105,7 +105,7 @@ def test_what_else_two_searches_differ_in_is_said_by_what_was_tried(folder: Path
 
 
 def test_the_gain_over_the_control_is_that_of_closed_models_alone(folder: Path) -> None:
-    assert tuning.gain_over_control(folder) == "-0.02 points (-0.12 to +0.08) on d (density 5 %)"
+    assert tuning.gain_over_control(folder) == "-0.02 points (-0.12 to +0.08) on d"
     nothing = "not known, for no penalty was searched far enough to tell"
     assert tuning.gain_over_control(folder / "tuning") == nothing
     assert tuning.control_over_base(folder) == "changes AUC by +0.50 points (+0.40 to +0.60) on d"
@@ -136,16 +136,6 @@ def test_a_gain_counts_where_it_holds_against_both(monkeypatch, p_values, said: 
     weaker = {"base": rows.assign(p_value=p_values), "control": rows}
     monkeypatch.setattr(tuning, "gains", lambda tier, reference, folder: weaker[reference])
     assert tuning.paying() == said and tuning.answer() == answer
-
-
-def test_densities_are_told_as_a_range() -> None:
-    assert tuning.densities(pd.DataFrame({"density_percent": [3.1, 0.234]})) == " (density 0.23 to 3.1 %)"
-    assert tuning.densities(pd.DataFrame({"density_percent": [4.9, 4.9]})) == " (density 4.9 %)"
-    assert (
-        tuning.densities(pd.DataFrame({"density_percent": [np.nan]}))
-        == tuning.densities(pd.DataFrame({"k": [1]}))
-        == ""
-    )
 
 
 def test_gains_of_open_models_are_counted_apart(folder: Path) -> None:
