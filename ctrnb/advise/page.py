@@ -16,7 +16,7 @@ from ctrnb.advise.advice import (
     model_name,
 )
 from ctrnb.advise.place import nearest, paper_places
-from ctrnb.advise.trial import PENALTIES, Trial
+from ctrnb.advise.trial import PENALTY, Trial
 from ctrnb.analysis.groups import EVERYONE
 from ctrnb.models import DISPLAY
 from ctrnb.study.penalties import is_open
@@ -149,8 +149,8 @@ def open_penalty(trial: Trial) -> str:
 
     FT gains less over a Base that is penalised enough: see the chapter on the tiers.
     """
-    chosen = trial.chosen.get("base", {}).get("training.l2_embedding")
-    if trial.searched and chosen is not None and not is_open(chosen, PENALTIES):
+    chosen = trial.chosen.get("base", {}).get(PENALTY)
+    if trial.searched and chosen is not None and not is_open(chosen, trial.penalties):
         return ""
     why = (
         "Base's best penalty on embeddings is the largest tried"

@@ -1,38 +1,36 @@
 """Base, control and FT of one model, trained within a budget of minutes: as a study that grows seed by seed.
 
-Settings are searched with the first seed by validation AUC (Base: its embedding penalty; FT and the control, with as many
-tries each: learning rate and penalty), so that message passing is not credited with what a better penalty gives. Where the
-budget does not allow for that, the shipped settings are taken, then fewer epochs; the trial says so. Each further round
+Settings are searched with the first seed by validation AUC (Base: its embedding penalty, with larger ones as long as the largest
+serves it best; FT and the control, with as many tries each: learning rate and penalty, among them Base's own), so that message
+passing is not credited with what a better penalty gives. Where the budget does not allow for that, the shipped settings are taken, then fewer epochs; the trial says so. Each further round
 trains a few more seeds, and starts only if the last one's time fits into what is left. TS comes last.
 """
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from ctrnb.data import Encoded
 from ctrnb.errors import ConfigError, RunError
 from ctrnb.study.changes import Runs
 from ctrnb.study.description import Budget, Cell, Study
 from ctrnb.study.estimate import UNKNOWN_EPOCHS, probe
+from ctrnb.study.penalties import is_open
 from ctrnb.study.plan import Group, Split, Training, sizes, steps, total
 from ctrnb.study.progress import Lines
 from ctrnb.study.sweep import Engine, Observer, Splits, Sweep
 from ctrnb.training import RunResult, RunStore
 from ctrnb.training.config import settings
 
+Grid: TypeAlias = dict[str, dict[str, dict[str, list[float]]]]
 TIERS = ("base", "control", "ft")
-PENALTIES = [1e-4, 3e-4, 1e-3, 3e-3, 1e-2]
-TUNING = {"training": {"learning_rate": [3e-4, 1e-3], "l2_embedding": [1e-4, 1e-3]}}
-GRID = {
-    "base": {"training": {"l2_embedding": PENALTIES}},
-    "ft": TUNING,
-    "control": TUNING,
-    "ts": {"training": {"l2_embedding": PENALTIES}},
-}
+PENALTIES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)  # tried for Base
+LARGER = (3e-2, 1e-1, 3e-1, 1.0)  # tried one after the other while the largest so far serves Base best
+RATES, ANEW = (3e-4, 1e-3), (1e-4, 1e-3)  # of FT and the control: learning rates, and penalties beside Base's own
+PENALTY = "training.l2_embedding"
 SHARE = 0.85  # of the budget that trainings may take; the rest is for reading data and for the intervals
 CAUTION = 1.3  # a round is taken to last this much longer than the one before
 FEWEST_EPOCHS = 2
@@ -67,11 +65,19 @@ class Request:
         limit = {} if self.epochs is None else {"training.epochs": self.epochs}
         settings(self.model, "base", limit)  # a wrong model or number ends here
 
-    def study(self, seeds: int, *, searched: bool, epochs: int, tiers: tuple[str, ...] = TIERS) -> Study:
-        """Return the trial with this many seeds as a study."""
+    def study(self, seeds: int, *, epochs: int, grid: Grid, tiers: tuple[str, ...] = TIERS) -> Study:
+        """Return the trial with this many seeds as a study; ``grid`` as of :func:`grid_of`, empty for no search."""
         cell = Cell((self.dataset,), (self.k,), (self.model,), tiers, tuple(range(seeds)))
         fixed = {"training": {"precision": "fp32", "epochs": epochs}}
-        return Study("advise", (cell,), fixed=fixed, grid={"any": GRID} if searched else {})
+        return Study("advise", (cell,), fixed=fixed, grid={"any": grid} if grid else {})
+
+
+def grid_of(penalties: Sequence[float] = PENALTIES, own: float = PENALTIES[-1]) -> Grid:
+    """Return what is searched in each tier: Base and TS these penalties, FT and the control rates and penalties, Base's own among
+    them."""
+    table = {"training": {"l2_embedding": list(penalties)}}
+    anew = {"training": {"learning_rate": list(RATES), "l2_embedding": sorted({*ANEW, own})}}
+    return {"base": table, "ft": anew, "control": anew, "ts": table}
 
 
 @dataclass(frozen=True)
@@ -80,9 +86,9 @@ class Trial:
 
     Attributes:
         runs: the finished trainings by tier and seed; a seed has Base, control and FT.
-        searched: whether settings were searched; else they are the shipped ones.
         epochs: most epochs that a training was allowed.
         chosen: settings of each tier that the search chose.
+        penalties: what was tried for Base; empty where nothing was searched.
         trainings: how many are behind it all, of which ``trained`` were done now; the others had finished before.
         seconds: wall time of all this.
     """
@@ -90,9 +96,9 @@ class Trial:
     request: Request
     encoded: Encoded
     runs: Runs
-    searched: bool
     epochs: int
     chosen: dict[str, dict[str, Any]]
+    penalties: tuple[float, ...]
     trainings: int
     trained: int
     seconds: float
@@ -101,6 +107,11 @@ class Trial:
     def seeds(self) -> int:
         """How many seeds were trained."""
         return len({number for _, number in self.runs})
+
+    @property
+    def searched(self) -> bool:
+        """Whether settings were searched; else they are the shipped ones."""
+        return bool(self.penalties)
 
 
 def try_tiers(
@@ -127,11 +138,12 @@ def try_tiers(
     epoch_seconds = probed(request, encoded, device)
     searched, epochs = planned(request, epoch_seconds, engine.slots, ends - clock())
     one = max(epoch_seconds.values()) * min(epochs, UNKNOWN_EPOCHS)  # the longest training expected
-
+    rest = after_base(request, epoch_seconds, engine.slots, epochs)
+    grid: Grid = {}
     trained: set[Training] = set()
 
     def swept(seeds: int, tiers: tuple[str, ...] = TIERS) -> Sweep:
-        study = request.study(seeds, searched=searched, epochs=epochs, tiers=tiers)
+        study = request.study(seeds, epochs=epochs, grid=grid, tiers=tiers)
         hours = max(ends - clock() - one, 1e-3) / 3600
         study = replace(study, budget=Budget(hours=hours))
         if isinstance(observer, Lines):
@@ -142,18 +154,33 @@ def try_tiers(
         return state
 
     seeds, begin = min(engine.slots, request.seeds), clock()
+    penalties: tuple[float, ...] = PENALTIES if searched else ()
+    while searched:
+        grid = grid_of(penalties)
+        own = base_penalty(swept(1, ("base",)))
+        larger = [penalty for penalty in LARGER if penalty > penalties[-1]]
+        if own is None or not is_open(own, penalties) or not larger or clock() + one + rest > ends:
+            grid = grid_of(penalties, own or penalties[-1])
+            break
+        penalties = (*penalties, larger[0])
     state = swept(seeds)
     took = longest_chain(state, seeds)
     while seeds < request.seeds and clock() + CAUTION * took < ends:
         seeds = min(seeds + engine.slots, request.seeds)
         state = swept(seeds)
-    extra = (len(PENALTIES) - 1 if searched else 0) + seeds
+    extra = max(len(penalties) - 1, 0) + seeds
     if (
         request.ts
         and clock() + CAUTION * extra * epoch_seconds["ft"] * min(epochs, UNKNOWN_EPOCHS) / engine.slots < ends
     ):
         state = swept(seeds, (*TIERS, "ts"))
-    return finished(request, encoded, state, searched, epochs, len(trained), clock() - begin)
+    return finished(request, encoded, state, penalties, epochs, len(trained), clock() - begin)
+
+
+def base_penalty(state: Sweep) -> float | None:
+    """Return the penalty that a search of Base's has come to, None if it has come to none."""
+    found = [dict(step.candidate) for step in finals(state) if step.training.tier == "base"]
+    return found[0][PENALTY] if found else None
 
 
 def probed(request: Request, encoded: Encoded, device: str) -> dict[str, float]:
@@ -173,13 +200,10 @@ def planned(request: Request, epoch_seconds: dict[str, float], slots: int, secon
     """
     shipped = settings(request.model, "base", {})[2].epochs
     epochs = shipped if request.epochs is None else request.epochs
-    each = {"base": epoch_seconds["base"], "control": epoch_seconds["base"], "ft": epoch_seconds["ft"]}
-    expected = min(epochs, UNKNOWN_EPOCHS)
-    group = Group(request.dataset, request.k, False, request.model, TIERS, ((0, 0),))
-    counts = sizes(request.study(1, searched=True, epochs=epochs), group)
-    if request.search and sum(counts[tier] * cost for tier, cost in each.items()) * expected / slots <= seconds:
+    base = len(PENALTIES) * epoch_seconds["base"] * min(epochs, UNKNOWN_EPOCHS) / slots
+    if request.search and base + after_base(request, epoch_seconds, slots, epochs) <= seconds:
         return True, epochs
-    one_epoch = sum(each.values())  # of a seed, whose tiers wait for one another
+    one_epoch = 2 * epoch_seconds["base"] + epoch_seconds["ft"]  # of a seed, whose tiers wait for one another
     allowed = int(seconds / one_epoch)
     if allowed < min(FEWEST_EPOCHS, epochs):
         needed = FEWEST_EPOCHS * one_epoch / (60 * SHARE) + request.minutes - seconds / (60 * SHARE)
@@ -188,6 +212,14 @@ def planned(request: Request, epoch_seconds: dict[str, float], slots: int, secon
             f"{request.dataset} need about {math.ceil(10 * needed) / 10:g}. Raise --budget, or thin the data by a larger --k."
         )
     return False, min(epochs, allowed)
+
+
+def after_base(request: Request, epoch_seconds: dict[str, float], slots: int, epochs: int) -> float:
+    """Return the seconds that the search of FT and the control is expected to take, once Base's has ended."""
+    group = Group(request.dataset, request.k, False, request.model, TIERS, ((0, 0),))
+    counts = sizes(request.study(1, epochs=epochs, grid=grid_of()), group)
+    cost = counts["ft"] * epoch_seconds["ft"] + counts["control"] * epoch_seconds["base"]
+    return cost * min(epochs, UNKNOWN_EPOCHS) / slots
 
 
 def longest_chain(state: Sweep, seeds: int) -> float:
@@ -207,7 +239,13 @@ def finals(state: Sweep) -> list:
 
 
 def finished(
-    request: Request, encoded: Encoded, state: Sweep, searched: bool, epochs: int, trained: int, seconds: float
+    request: Request,
+    encoded: Encoded,
+    state: Sweep,
+    penalties: tuple[float, ...],
+    epochs: int,
+    trained: int,
+    seconds: float,
 ) -> Trial:
     """Return the trial that a sweep has come to: seeds that have all three tiers, TS where every such seed has it.
 
@@ -228,4 +266,5 @@ def finished(
     tiers = (*TIERS, "ts") if all(("ts", seed) in runs for seed in whole) else TIERS
     kept = {(tier, seed): runs[tier, seed] for tier in tiers for seed in whole}
     count = sum(score is not None for score in state.known.values())
-    return Trial(request, encoded, kept, searched, epochs, {t: chosen[t] for t in tiers}, count, trained, seconds)
+    own = {tier: chosen[tier] for tier in tiers}
+    return Trial(request, encoded, kept, epochs, own, penalties, count, trained, seconds)

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from ctrnb.advise import Request, advise_on, page, try_tiers
+from ctrnb.advise import Request, advise_on, page, trial, try_tiers
 from ctrnb.advise.advice import COSTS, EQUAL, PAYS, UNDECIDED, Effect, decide
 from ctrnb.advise.page import lines, open_penalty
 from ctrnb.advise.place import nearest, paper_places
 from ctrnb.advise.profile import profile, tail
-from ctrnb.advise.trial import PENALTIES, Trial, planned
+from ctrnb.advise.trial import PENALTIES, Trial, grid_of, planned
 from ctrnb.cli import app
 from ctrnb.data import Curation, curate, load
 from ctrnb.errors import ConfigError
@@ -151,7 +151,7 @@ def test_the_budget_decides_what_is_searched_and_how_long_trainings_may_be() -> 
     request = Request("synthetic", "dcnv2", minutes=1)
     cost = {"base": 1.0, "ft": 2.0}
     assert planned(request, cost, 2, 1000.0) == (True, 30)
-    assert planned(request, cost, 2, 85.0) == (True, 30)  # (5 + 4 + 2 x 4) x 10 epochs on 2 slots
+    assert planned(request, cost, 2, 116.0) == (True, 30)  # (5 + 6 + 2 x 6) x 10 epochs on 2 slots
     assert planned(request, cost, 2, 74.0) == (False, 18)
     with pytest.raises(ConfigError, match="too small: 2 epochs of Base, control and FT on synthetic need about"):
         planned(request, cost, 2, 7.0)
@@ -162,19 +162,34 @@ def test_the_budget_decides_what_is_searched_and_how_long_trainings_may_be() -> 
 def test_a_penalty_that_was_not_searched_far_enough_is_warned_of() -> None:
     def said(searched: bool, chosen: float | None) -> str:
         base = {} if chosen is None else {"training.l2_embedding": chosen}
-        return open_penalty(Trial(None, None, {}, searched, 1, {"base": base}, 1, 1, 1.0))
+        tried = PENALTIES if searched else ()
+        return open_penalty(Trial(None, None, {}, 1, {"base": base}, tried, 1, 1, 1.0))
 
     assert said(True, 1e-3) == ""
     assert "is the largest tried" in said(True, max(PENALTIES))
     assert "was not searched" in said(False, None)
 
 
+def test_larger_penalties_are_tried_while_the_largest_serves_base_best(shop: Path, monkeypatch) -> None:
+    """FT and the control may keep the one that Base ends with."""
+    monkeypatch.setattr(trial, "is_open", lambda own, tried: max(tried) < 0.1)
+    monkeypatch.setattr(
+        trial, "base_penalty", lambda state: max(state.study.grid["any"]["base"]["training"]["l2_embedding"])
+    )
+    request = Request(str(shop), "dcnv2", k=2, minutes=5, seeds=1, epochs=1, ts=False)
+    found = try_tiers(request, InProcessEngine(threads=1), RunStore(None), device="cpu")
+    assert found.penalties == (*PENALTIES, 0.03, 0.1) and found.searched
+    assert grid_of(found.penalties, 0.1)["ft"]["training"]["l2_embedding"] == [1e-4, 1e-3, 0.1]
+    assert grid_of(PENALTIES, 1e-3)["control"]["training"]["l2_embedding"] == [1e-4, 1e-3]
+    assert found.trainings >= len(found.penalties) + 6 + 6  # two rates and three penalties each
+
+
 def test_no_round_starts_that_would_not_end_in_time(shop: Path) -> None:
     """The clock jumps by the whole budget once the first round is over."""
     times = itertools.chain([0.0] * 5, itertools.repeat(1e6))
     request = Request(str(shop), "dcnv2", k=2, minutes=5, seeds=4, epochs=1, search=False)
-    trial = try_tiers(request, InProcessEngine(threads=1), RunStore(None), device="cpu", clock=lambda: next(times))
-    assert trial.seeds == 1 and {tier for tier, _ in trial.runs} == {"base", "control", "ft"}
+    found = try_tiers(request, InProcessEngine(threads=1), RunStore(None), device="cpu", clock=lambda: next(times))
+    assert found.seeds == 1 and {tier for tier, _ in found.runs} == {"base", "control", "ft"}
 
 
 def test_advice_on_a_csv_never_seen_is_whole_and_not_trained_twice(shop: Path, tmp_path: Path) -> None:
