@@ -130,7 +130,7 @@ def measured_summaries(tier: str) -> Iterator[tuple[str, str, pd.DataFrame]]:
 
 def verdict_table(summary: pd.DataFrame) -> pd.DataFrame:
     """Return a table to read: AUC and logloss, change to Base in percent, and changes to Base and the control in points with
-    their intervals and what these say as a sign.
+    their intervals and what these say as a sign, these first, where a narrow screen shows them.
 
     Args:
         summary: as of :func:`ctrnb.report.experiments.summarise`.
@@ -146,10 +146,10 @@ def verdict_table(summary: pd.DataFrame) -> pd.DataFrame:
         {
             "model": summary["model_name"],
             "tier": summary["tier_name"],
+            **changes,
             "AUC": summary["auc"].map("{:.4f}".format),
             "logloss": summary["logloss"].map("{:.4f}".format),
             "Δ% to Base": summary["change_percent"].map("{:+.2f}".format),
-            **changes,
         }
     )
     return table.set_index(["model", "tier"])
