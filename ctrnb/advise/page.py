@@ -112,7 +112,7 @@ def caution(advice: Advice) -> str:
     said = []
     if trial.request.dataset.partition(":")[0] == "synthetic":
         said.append("This run is a demonstration on synthetic ratings: its numbers mean nothing for real data.")
-    if trial.epochs < shipped:
+    if cut and trial.epochs < shipped:
         said.append(
             f"Trainings were stopped after {trial.epochs} epochs at most ({shipped} are shipped): in {cut} of {len(base)} "
             "repetitions Base was still improving in the last of them. A gain of FT over a Base that was trained too briefly holds what "

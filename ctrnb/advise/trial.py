@@ -2,8 +2,10 @@
 
 Settings are searched with the first seed by validation AUC (Base: its embedding penalty, with larger ones as long as the largest
 serves it best; FT and the control, with as many tries each: learning rate and penalty, among them Base's own), so that message
-passing is not credited with what a better penalty gives. Where the budget does not allow for that, the shipped settings are taken, then fewer epochs; the trial says so. Each further round
-trains a few more seeds, and starts only if the last one's time fits into what is left. TS comes last.
+passing is not credited with what a better penalty gives. Where the budget does not allow for that, FT and the control search
+their rates at Base's penalty alone; where not even for that, the shipped settings are taken, then fewer epochs; the trial
+says so. Each further round trains a few more seeds, and starts only if the last one's time fits into what is left. TS comes
+last.
 """
 
 import math
@@ -72,11 +74,11 @@ class Request:
         return Study("advise", (cell,), fixed=fixed, grid={"any": grid} if grid else {})
 
 
-def grid_of(penalties: Sequence[float] = PENALTIES, own: float = PENALTIES[-1]) -> Grid:
-    """Return what is searched in each tier: Base and TS these penalties, FT and the control rates and penalties, Base's own among
-    them."""
+def grid_of(penalties: Sequence[float] = PENALTIES, own: float = PENALTIES[-1], beside: Sequence[float] = ANEW) -> Grid:
+    """Return what is searched in each tier: Base and TS these penalties, FT and the control rates, and Base's own penalty with
+    those ``beside`` it."""
     table = {"training": {"l2_embedding": list(penalties)}}
-    anew = {"training": {"learning_rate": list(RATES), "l2_embedding": sorted({*ANEW, own})}}
+    anew = {"training": {"learning_rate": list(RATES), "l2_embedding": sorted({*beside, own})}}
     return {"base": table, "ft": anew, "control": anew, "ts": table}
 
 
@@ -136,9 +138,9 @@ def try_tiers(
     splits = Splits(data_dir)
     encoded = splits.encoded(Split(request.dataset, request.k, False, 0))
     epoch_seconds = probed(request, encoded, device)
-    searched, epochs = planned(request, epoch_seconds, engine.slots, ends - clock())
+    beside, epochs = planned(request, epoch_seconds, engine.slots, ends - clock())
     one = max(epoch_seconds.values()) * min(epochs, UNKNOWN_EPOCHS)  # the longest training expected
-    rest = after_base(request, epoch_seconds, engine.slots, epochs)
+    rest = after_base(request, epoch_seconds, engine.slots, epochs, beside or ())
     grid: Grid = {}
     trained: set[Training] = set()
 
@@ -154,13 +156,13 @@ def try_tiers(
         return state
 
     seeds, begin = min(engine.slots, request.seeds), clock()
-    penalties: tuple[float, ...] = PENALTIES if searched else ()
-    while searched:
+    penalties: tuple[float, ...] = () if beside is None else PENALTIES
+    while beside is not None:
         grid = grid_of(penalties)
         own = base_penalty(swept(1, ("base",)))
         larger = [penalty for penalty in LARGER if penalty > penalties[-1]]
         if own is None or not is_open(own, penalties) or not larger or clock() + one + rest > ends:
-            grid = grid_of(penalties, own or penalties[-1])
+            grid = grid_of(penalties, own or penalties[-1], beside)
             break
         penalties = (*penalties, larger[0])
     state = swept(seeds)
@@ -192,8 +194,11 @@ def probed(request: Request, encoded: Encoded, device: str) -> dict[str, float]:
     return found
 
 
-def planned(request: Request, epoch_seconds: dict[str, float], slots: int, seconds: float) -> tuple[bool, int]:
-    """Return whether settings are searched and how many epochs a training may take, so that one seed fits into ``seconds``.
+def planned(
+    request: Request, epoch_seconds: dict[str, float], slots: int, seconds: float
+) -> tuple[tuple[float, ...] | None, int]:
+    """Return the penalties that FT and the control try beside Base's, None where nothing is searched, and how many epochs a
+    training may take, so that one seed fits into ``seconds``.
 
     Raises:
         ConfigError: not even :data:`FEWEST_EPOCHS` epochs of each tier fit.
@@ -201,8 +206,9 @@ def planned(request: Request, epoch_seconds: dict[str, float], slots: int, secon
     shipped = settings(request.model, "base", {})[2].epochs
     epochs = shipped if request.epochs is None else request.epochs
     base = len(PENALTIES) * epoch_seconds["base"] * min(epochs, UNKNOWN_EPOCHS) / slots
-    if request.search and base + after_base(request, epoch_seconds, slots, epochs) <= seconds:
-        return True, epochs
+    for beside in (ANEW, ()) if request.search else ():
+        if base + after_base(request, epoch_seconds, slots, epochs, beside) <= seconds:
+            return beside, epochs
     one_epoch = 2 * epoch_seconds["base"] + epoch_seconds["ft"]  # of a seed, whose tiers wait for one another
     allowed = int(seconds / one_epoch)
     if allowed < min(FEWEST_EPOCHS, epochs):
@@ -211,13 +217,15 @@ def planned(request: Request, epoch_seconds: dict[str, float], slots: int, secon
             f"a budget of {request.minutes:g} minutes is too small: {FEWEST_EPOCHS} epochs of Base, control and FT on "
             f"{request.dataset} need about {math.ceil(10 * needed) / 10:g}. Raise --budget, or thin the data by a larger --k."
         )
-    return False, min(epochs, allowed)
+    return None, min(epochs, allowed)
 
 
-def after_base(request: Request, epoch_seconds: dict[str, float], slots: int, epochs: int) -> float:
+def after_base(
+    request: Request, epoch_seconds: dict[str, float], slots: int, epochs: int, beside: Sequence[float]
+) -> float:
     """Return the seconds that the search of FT and the control is expected to take, once Base's has ended."""
     group = Group(request.dataset, request.k, False, request.model, TIERS, ((0, 0),))
-    counts = sizes(request.study(1, epochs=epochs, grid=grid_of()), group)
+    counts = sizes(request.study(1, epochs=epochs, grid=grid_of(beside=beside)), group)
     cost = counts["ft"] * epoch_seconds["ft"] + counts["control"] * epoch_seconds["base"]
     return cost * min(epochs, UNKNOWN_EPOCHS) / slots
 

@@ -14,7 +14,7 @@ from ctrnb.advise.advice import COSTS, EQUAL, PAYS, UNDECIDED, Effect, decide
 from ctrnb.advise.page import lines, open_penalty
 from ctrnb.advise.place import nearest, paper_places
 from ctrnb.advise.profile import profile, tail
-from ctrnb.advise.trial import PENALTIES, Trial, grid_of, planned
+from ctrnb.advise.trial import ANEW, PENALTIES, Trial, grid_of, planned
 from ctrnb.cli import app
 from ctrnb.data import Curation, curate, load
 from ctrnb.errors import ConfigError
@@ -150,9 +150,11 @@ def test_a_log_of_clicks_is_described_as_ratings_of_0_and_1(tmp_path: Path) -> N
 def test_the_budget_decides_what_is_searched_and_how_long_trainings_may_be() -> None:
     request = Request("synthetic", "dcnv2", minutes=1)
     cost = {"base": 1.0, "ft": 2.0}
-    assert planned(request, cost, 2, 1000.0) == (True, 30)
-    assert planned(request, cost, 2, 116.0) == (True, 30)  # (5 + 6 + 2 x 6) x 10 epochs on 2 slots
-    assert planned(request, cost, 2, 74.0) == (False, 18)
+    assert planned(request, cost, 2, 1000.0) == (ANEW, 30)
+    assert planned(request, cost, 2, 116.0) == (ANEW, 30)  # (5 + 6 + 2 x 6) x 10 epochs on 2 slots
+    assert planned(request, cost, 2, 114.0) == ((), 30)
+    assert planned(request, cost, 2, 56.0) == ((), 30)  # (5 + 2 + 2 x 2) x 10 epochs
+    assert planned(request, cost, 2, 54.0) == (None, 13)
     with pytest.raises(ConfigError, match="too small: 2 epochs of Base, control and FT on synthetic need about"):
         planned(request, cost, 2, 7.0)
     with pytest.raises(ConfigError, match=r"of 0.001 minutes is too small: .* need about 0.1\."):
@@ -180,6 +182,7 @@ def test_larger_penalties_are_tried_while_the_largest_serves_base_best(shop: Pat
     found = try_tiers(request, InProcessEngine(threads=1), RunStore(None), device="cpu")
     assert found.penalties == (*PENALTIES, 0.03, 0.1) and found.searched
     assert grid_of(found.penalties, 0.1)["ft"]["training"]["l2_embedding"] == [1e-4, 1e-3, 0.1]
+    assert grid_of(PENALTIES, 0.1, ())["ft"]["training"]["l2_embedding"] == [0.1]
     assert grid_of(PENALTIES, 1e-3)["control"]["training"]["l2_embedding"] == [1e-4, 1e-3]
     assert found.trainings >= len(found.penalties) + 6 + 6  # two rates and three penalties each
 

@@ -143,7 +143,7 @@ def test_a_verdict_table_has_changes_with_signs() -> None:
     row |= {"delta": 0.002, "delta_low": 0.001, "delta_high": 0.003}
     row |= {"gain": -0.001, "gain_low": -0.002, "gain_high": 0.001}
     shown = [text.replace("\u00a0", " ") for text in ex.verdict_table(pd.DataFrame([row])).iloc[0]]
-    assert shown == ["0.8000", "0.5000", "+0.25", "▲ +0.20 (+0.10 to +0.30)", "= -0.10 (-0.20 to +0.10)"]
+    assert shown == ["▲ +0.20 (+0.10 to +0.30)", "= -0.10 (-0.20 to +0.10)", "0.8000", "0.5000", "+0.25"]
     ends = ((0.1, 0.2), (-0.2, -0.1), (-0.1, 0.1), (np.nan, np.nan))
     assert [sign(*each) for each in ends] == ["▲", "▼", "=", ""]
 
