@@ -16,10 +16,10 @@ from ctrnb.advise.advice import (
     model_name,
 )
 from ctrnb.advise.place import nearest, paper_places
-from ctrnb.advise.trial import PENALTY, Trial
+from ctrnb.advise.trial import Trial
 from ctrnb.analysis.groups import EVERYONE
 from ctrnb.models import DISPLAY
-from ctrnb.study.penalties import is_open
+from ctrnb.study.penalties import PENALTY, is_open
 from ctrnb.study.progress import duration
 from ctrnb.training.config import settings
 

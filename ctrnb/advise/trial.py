@@ -20,7 +20,7 @@ from ctrnb.errors import ConfigError, RunError
 from ctrnb.study.changes import Runs
 from ctrnb.study.description import Budget, Cell, Study
 from ctrnb.study.estimate import UNKNOWN_EPOCHS, probe
-from ctrnb.study.penalties import is_open
+from ctrnb.study.penalties import PENALTY, is_open
 from ctrnb.study.plan import Group, Split, Training, sizes, steps, total
 from ctrnb.study.progress import Lines
 from ctrnb.study.sweep import Engine, Observer, Splits, Sweep
@@ -32,7 +32,6 @@ TIERS = ("base", "control", "ft")
 PENALTIES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)  # tried for Base
 LARGER = (3e-2, 1e-1, 3e-1, 1.0)  # tried one after the other while the largest so far serves Base best
 RATES, ANEW = (3e-4, 1e-3), (1e-4, 1e-3)  # of FT and the control: learning rates, and penalties beside Base's own
-PENALTY = "training.l2_embedding"
 SHARE = 0.85  # of the budget that trainings may take; the rest is for reading data and for the intervals
 CAUTION = 1.3  # a round is taken to last this much longer than the one before
 FEWEST_EPOCHS = 2

@@ -24,8 +24,17 @@ from ctrnb.data.variant import split_variant
 from ctrnb.errors import MetricError
 from ctrnb.models import DISPLAY
 from ctrnb.report.provenance import devices, provenance, sources
-from ctrnb.report.tuning import MARK, cells_of, closed, flagged, open_cells, penalties, surely_above
-from ctrnb.report.words import counted, sign, with_interval
+from ctrnb.report.tuning import (
+    MARK,
+    cells_of,
+    closed,
+    compared_with_control,
+    flagged,
+    open_cells,
+    penalties,
+    surely_above,
+)
+from ctrnb.report.words import counted, sign, span, with_interval
 from ctrnb.study.changes import Estimate
 from ctrnb.study.penalties import FAR
 from ctrnb.study.results import CELL, all_changes, measured, measured_changes, results_folder
@@ -169,8 +178,8 @@ def pattern(arm: Arm) -> str:
     shown = np.array(
         [f"{row.dose:.2g}{MARK if row.open else ''}" for row in rows.rename(columns={arm.dose: "dose"}).itertuples()]
     )
-    each_user = [f"{value:.2g}" for value in rows.loc[sure, "per_user"].agg(["min", "max"])]
-    besides = f", {' to '.join(dict.fromkeys(each_user))} ratings a user," if arm.dose == "density" else ""
+    each_user = span(rows.loc[sure, "per_user"], "{:.2g}")
+    besides = f", {each_user} ratings a user," if arm.dose == "density" else ""
     at, other = ", ".join(shown[sure]), ", ".join(shown[~sure])
     said = f"The gain is beyond chance {tested} at {of}{at}{unit}{besides} and not at {other}{unit}"
     return f"{said}: at neither end, a shape that no straight line has." if not sure[0] and not sure[-1] else f"{said}."
@@ -350,22 +359,16 @@ def at_a_glance(arms: Sequence[Arm]) -> pd.DataFrame:
 
 def loosest(changes: pd.DataFrame) -> pd.DataFrame:
     """Return each dataset at the smallest k at which FT was compared with the control; open cells only where it has no others."""
-    found = compared(changes)
+    found = compared_with_control(changes)
     told = closed(found)
     rest = found[~found["dataset"].isin(told["dataset"])]
     rows = pd.concat([told, rest], ignore_index=True)
     return rows[rows["k"] == rows.groupby("dataset")["k"].transform("min")]
 
 
-def compared(changes: pd.DataFrame) -> pd.DataFrame:
-    """Return the changes of the cells in which FT was compared with the control."""
-    pairs = changes[(changes["tier"] == "ft") & (changes["reference"] == "control")]
-    return changes.merge(pairs[CELL].drop_duplicates(), on=CELL)
-
-
 def passed_over(used: pd.DataFrame, everything: pd.DataFrame) -> str:
     """Return which smaller k of the datasets used were measured but left out as open, in a sentence; empty for none."""
-    cells, found = compared(everything)[["dataset", "k"]].drop_duplicates(), []
+    cells, found = compared_with_control(everything)[["dataset", "k"]].drop_duplicates(), []
     for dataset, k in used.groupby("dataset", sort=False)["k"].min().items():
         smaller = sorted(cells.loc[(cells["dataset"] == dataset) & (cells["k"] < k), "k"])
         if smaller:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ctrnb.models import DISPLAY
+from ctrnb.report import words
 from ctrnb.report.provenance import devices
 from ctrnb.report.words import counted
 from ctrnb.study.results import measured, results_folder
@@ -177,5 +178,4 @@ def span(values: pd.Series, pattern: str = "{:.2f}") -> str:
     """Return the least and the largest value in words; "not measured" where there is none."""
     if values.empty or np.isnan(values).all():
         return "not measured"
-    low, high = pattern.format(values.min()), pattern.format(values.max())
-    return low if low == high else f"{low} to {high}"
+    return words.span(values.dropna(), pattern)

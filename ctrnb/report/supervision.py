@@ -12,10 +12,12 @@ from ctrnb.report import claims
 from ctrnb.report.beside import SHORT, beside
 from ctrnb.report.experiments import run_tiers, summarise
 from ctrnb.report.provenance import seeds_of
-from ctrnb.report.tuning import PENALTY, penalties
-from ctrnb.report.words import MARKS, NONE, counted, narrower, with_interval
+from ctrnb.report.tuning import penalties
+from ctrnb.report.words import MARKS, NONE, counted, narrower, span, with_interval
+from ctrnb.study.penalties import PENALTY
 from ctrnb.study.results import CELL, ledgers, measured
 
+SIGNED = "{:+.2f}"
 KEPT, REMOVED = "middle kept", "middle removed"  # from what was trained on
 
 
@@ -214,15 +216,10 @@ def twice_said(table: pd.DataFrame, folder: Path | None = None) -> str:
     apart = int((table["reproduction_here"] != table["reproduction_there"]).sum())
     return (
         f"{'; '.join(places)}. {besides}; {apart} of {counted(len(table), 'verdict')} {'differs' if apart == 1 else 'differ'}. "
-        f"With the same seeds, Base's AUC here differs from that there by {ranged(table['base_percent'])} %; TS changes Base by "
-        f"{ranged(table['change_percent_here'])} % here and by {ranged(table['change_percent_there'])} % there. So {cause} moves "
+        f"With the same seeds, Base's AUC here differs from that there by {span(table['base_percent'], SIGNED)} %; TS changes Base by "
+        f"{span(table['change_percent_here'], SIGNED)} % here and by {span(table['change_percent_there'], SIGNED)} % there. So {cause} moves "
         f"Base by {size} TS does there (medians {base:.2f} % and {ts:.2f} %)."
     )
-
-
-def ranged(values: pd.Series) -> str:
-    """Return the ends of some changes with their signs, in words."""
-    return " to ".join(dict.fromkeys(f"{value:+.2f}" for value in (values.min(), values.max())))
 
 
 def ledger_said(table: pd.DataFrame, end: str, folder: Path | None = None) -> str:

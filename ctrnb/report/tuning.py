@@ -17,11 +17,10 @@ import pandas as pd
 from ctrnb.report.provenance import provenance
 from ctrnb.report.words import counted, with_interval
 from ctrnb.study.changes import LEVEL, holm
-from ctrnb.study.penalties import FAR, is_open
+from ctrnb.study.penalties import FAR, PENALTY, is_open
 from ctrnb.study.results import CELL, all_changes, ledgers, measured, measured_changes, results_folder
 from ctrnb.training.config import TIER_NAMES
 
-PENALTY = "training.l2_embedding"
 MARK = "*"  # of a model whose cell is open
 CHANGE = ["change", "low", "high"]
 NARROW = "tuning"
@@ -217,11 +216,14 @@ def gains(tier: str = "ft", reference: str = "control", folder: Path | None = No
     changes = all_changes(folder)
     if changes.empty:
         return changes
-    told = closed(changes[changes["metric"] == "auc"], folder)
-    pair = (told["tier"] == "ft") & (told["reference"] == "control")
-    cells = pd.MultiIndex.from_frame(told.loc[pair, CELL])
-    told = told[(told["tier"] == tier) & (told["reference"] == reference)]
-    return told[pd.MultiIndex.from_frame(told[CELL]).isin(cells)]
+    told = compared_with_control(closed(changes[changes["metric"] == "auc"], folder))
+    return told[(told["tier"] == tier) & (told["reference"] == reference)]
+
+
+def compared_with_control(changes: pd.DataFrame) -> pd.DataFrame:
+    """Return the changes of the cells in which FT was compared with the control."""
+    pairs = changes[(changes["tier"] == "ft") & (changes["reference"] == "control")]
+    return changes.merge(pairs[CELL].drop_duplicates(), on=CELL)
 
 
 def gain_over_control(folder: Path | None = None) -> str:

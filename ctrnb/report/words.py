@@ -1,6 +1,7 @@
 """Numbers as the chapters write them: with their interval, a sign for what it says, and their noun."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -42,10 +43,10 @@ def sign(low: float, high: float) -> str:
     return "" if np.isnan(low) else "▲" if low > 0 else "▼" if high < 0 else "="
 
 
-def span(values: Iterable[int | str]) -> str:
-    """Return the least and the greatest of some values in words, "2 to 3", or the one that there is."""
+def span(values: Iterable[Any], pattern: str = "{}") -> str:
+    """Return the least and the greatest of some values in words, "2 to 3", or one where both read alike."""
     found = list(values)
-    return " to ".join(dict.fromkeys(map(str, (min(found), max(found)))))
+    return " to ".join(dict.fromkeys(map(pattern.format, (min(found), max(found)))))
 
 
 def counted(count: int, of: str) -> str:

@@ -13,6 +13,7 @@ from ctrnb.study.ledger import final_runs, finished, tables
 from ctrnb.study.sweep import Engine, Observer, Splits, Sweep
 from ctrnb.training import RunResult, RunStore
 
+PENALTY = "training.l2_embedding"
 FAR = 1e-3  # a penalty that a search has to have tried: validation AUC can fall before it and rise again
 
 
