@@ -1,8 +1,8 @@
 """Metrics on resampled test users, for many predictions at once.
 
-:func:`ctrnb.evaluation.statistics.bootstrap_users` sorts every draw anew. Here scores are sorted once, and a draw is a
-weight for each user: how often it was drawn. The same draws serve everything that is compared, so that differences
-between any two predictions can be formed afterwards.
+A user's interactions are drawn together, so that their dependence is kept. Scores are sorted once, and a draw is a weight
+for each user: how often it was drawn. The same draws serve everything that is compared, so that differences between any two
+predictions can be formed afterwards.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,23 +1,22 @@
 """How much of a difference in AUC chance alone would give."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 
 from ctrnb.errors import MetricError
-from ctrnb.evaluation.metrics import auc, check
+from ctrnb.evaluation.metrics import check
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A difference with its 95 % interval and two-sided p-value (None where the method gives none)."""
+    """A difference with its 95 % interval and two-sided p-value."""
 
     estimate: float
     low: float
     high: float
-    p_value: float | None
+    p_value: float
     method: str
 
 
@@ -25,7 +24,7 @@ def delong(label: np.ndarray, score: np.ndarray, baseline: np.ndarray) -> Differ
     """Return AUC(score) - AUC(baseline) on the same interactions by DeLong, DeLong and Clarke-Pearson (1988).
 
     The variance is that of the two AUCs' placements over clicks and over non-clicks. It takes interactions as
-    independent, which those of one user are not: :func:`bootstrap_users` does without that.
+    independent, which those of one user are not: draws of users (:mod:`ctrnb.evaluation.resample`) do without that.
 
     Raises:
         MetricError: one class is absent, or a score is not finite.
@@ -50,43 +49,6 @@ def placements(positive: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.
     above = (ranks[positive] - stats.rankdata(clicks)) / len(others)
     below = 1 - (ranks[~positive] - stats.rankdata(others)) / len(clicks)
     return above, below
-
-
-def bootstrap_users(
-    label: np.ndarray,
-    score: np.ndarray,
-    baseline: np.ndarray,
-    user: np.ndarray,
-    *,
-    seed: int,
-    repeats: int = 500,
-    metric: Callable[[np.ndarray, np.ndarray], float] = auc,
-) -> Difference:
-    """Return metric(score) - metric(baseline) with a percentile interval over resampled test users.
-
-    A user's interactions are drawn together, so that their dependence is kept.
-
-    Args:
-        user: the user of each interaction, codes (N,).
-    """
-    rng = np.random.default_rng(seed)
-    order = np.argsort(user, kind="stable")
-    starts = np.flatnonzero(np.append(True, user[order][1:] != user[order][:-1]))
-    sizes = np.diff(np.append(starts, len(user)))
-    draws: list[float] = []
-    while len(draws) < repeats:
-        chosen = rng.integers(0, len(starts), len(starts))
-        lengths = sizes[chosen]
-        within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        rows = order[np.repeat(starts[chosen], lengths) + within]
-        try:
-            draws.append(metric(label[rows], score[rows]) - metric(label[rows], baseline[rows]))
-        except MetricError:
-            if len(starts) < 2:
-                raise
-    low, high = np.quantile(draws, [0.025, 0.975])
-    estimate = metric(label, score) - metric(label, baseline)
-    return Difference(float(estimate), float(low), float(high), None, f"bootstrap over {len(starts)} users")
 
 
 def paired_t(values: np.ndarray, baseline: np.ndarray) -> Difference:

@@ -271,5 +271,4 @@ def with_holm(table: pd.DataFrame) -> pd.DataFrame:
 def delong_p(encoded: Encoded, run: RunResult, reference: RunResult) -> float:
     """Return DeLong's two-sided p-value for one run's AUC against another's on the same test interactions."""
     label = encoded.label[encoded.rows("test")]
-    p_value = delong(label, run.probabilities, reference.probabilities).p_value
-    return np.nan if p_value is None else p_value
+    return delong(label, run.probabilities, reference.probabilities).p_value

@@ -12,7 +12,7 @@ from ctrnb.errors import ConfigError, MetricError
 from ctrnb.evaluation import activity_groups, auc, evaluate, group_thresholds, logloss, mci, variance_lmh
 from ctrnb.evaluation.mci import mci_or_nan
 from ctrnb.evaluation.metrics import auc_on_device, logloss_on_device
-from ctrnb.evaluation.statistics import bootstrap_users, delong, paired_t, placements
+from ctrnb.evaluation.statistics import delong, paired_t, placements
 
 EXAMPLES = st.lists(st.tuples(st.integers(0, 1), st.integers(-3, 3)), min_size=2, max_size=60)
 
@@ -190,16 +190,6 @@ def test_delong_equals_the_sums_of_its_definition() -> None:
     assert found.p_value == pytest.approx(2 * stats.norm.sf(abs(found.estimate) / np.sqrt(variance)))
 
 
-def test_bootstrap_finds_a_difference_and_none_where_there_is_none() -> None:
-    rng = np.random.default_rng(3)
-    label, user = rng.integers(0, 2, 4000), rng.integers(0, 200, 4000)
-    good, bad = label + rng.normal(size=4000), label + 3 * rng.normal(size=4000)
-    found = bootstrap_users(label, good, bad, user, seed=0, repeats=100)
-    assert found.low > 0 and found.low < found.estimate < found.high
-    same = bootstrap_users(label, good, good, user, seed=0, repeats=20)
-    assert same.estimate == same.low == same.high == 0
-
-
 def test_placements_are_shares_of_the_other_class() -> None:
     """Clicks at 0.9 and 0.5, others at 0.1, 0.5 and 0.7; a tie counts half."""
     above, below = placements(np.array([True, False, True, False, False]), np.array([0.9, 0.1, 0.5, 0.5, 0.7]))
@@ -214,47 +204,6 @@ def test_a_difference_without_variance_is_certain() -> None:
     assert (same.estimate, same.low, same.high, same.p_value, same.method) == (0.0, 0.0, 0.0, 1.0, "DeLong")
     assert (apart.estimate, apart.low, apart.high, apart.p_value) == (1.0, 1.0, 1.0, 0.0)
     assert (worse.estimate, worse.p_value) == (-1.0, 0.0)
-
-
-def naive_bootstrap(label, score, baseline, user, *, seed: int, repeats: int) -> list[float]:
-    """The interval's ends and the estimate, a draw at a time: every drawn user's interactions laid end to end."""
-    rng, users, draws = np.random.default_rng(seed), np.unique(user), []
-    while len(draws) < repeats:
-        rows = np.concatenate([np.flatnonzero(user == users[n]) for n in rng.integers(0, len(users), len(users))])
-        if len(set(label[rows])) == 2:
-            draws.append(auc(label[rows], score[rows]) - auc(label[rows], baseline[rows]))
-    whole = auc(label, score) - auc(label, baseline)
-    return [whole, *np.quantile(draws, [0.025, 0.975])]
-
-
-@pytest.mark.parametrize("users", [2, 3, 9])
-def test_bootstrap_equals_a_naive_one(users: int) -> None:
-    """With users out of order and of other sizes; with few of them, draws of one class occur and are drawn again."""
-    rng = np.random.default_rng(users)
-    user = rng.choice([5, 1, 7, 30, 2, 9, 12, 4, 8][:users], 25)
-    label = np.where(user == user[0], 1, rng.integers(0, 2, 25))
-    score, baseline = label + rng.normal(size=25), label + rng.normal(size=25)
-    for options in ({"repeats": 40}, {}):
-        found = bootstrap_users(label, score, baseline, user, seed=3, **options)
-        expected = naive_bootstrap(label, score, baseline, user, seed=3, **({"repeats": 500} | options))
-        assert [found.estimate, found.low, found.high] == pytest.approx(expected, abs=1e-12)
-        assert found.p_value is None and found.method == f"bootstrap over {len(set(user))} users"
-
-
-def test_bootstrap_of_other_metrics_and_of_what_is_undefined() -> None:
-    label, user = np.array([1, 0, 1, 0]), np.array([0, 0, 1, 1])
-    found = bootstrap_users(label, np.array([0.9, 0.1, 0.8, 0.2]), np.full(4, 0.5), user, seed=0, metric=logloss)
-    assert found.estimate == pytest.approx(-np.log([0.9, 0.9, 0.8, 0.8]).mean() - np.log(2))
-    with pytest.raises(MetricError, match="clicks"):  # one user's draws are all alike, and would be for ever
-        bootstrap_users(np.ones(3), np.ones(3), np.ones(3), np.zeros(3), seed=0)
-
-
-def test_bootstrap_over_single_interactions_agrees_with_delong() -> None:
-    rng = np.random.default_rng(4)
-    label = rng.integers(0, 2, 3000)
-    a, b = label + rng.normal(size=3000), label + rng.normal(size=3000)
-    one, other = bootstrap_users(label, a, b, np.arange(3000), seed=0, repeats=400), delong(label, a, b)
-    assert (one.high - one.low) == pytest.approx(other.high - other.low, rel=0.15)
 
 
 def test_paired_t_equals_scipys() -> None:

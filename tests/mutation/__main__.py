@@ -50,8 +50,8 @@ class Target:
 
 TARGETS = {
     "metrics": Target(
-        ("ctrnb/evaluation/metrics.py", "ctrnb/evaluation/mci.py", "ctrnb/evaluation/statistics.py"),
-        ("tests/evaluation/test_evaluation.py",),
+        tuple(f"ctrnb/evaluation/{name}.py" for name in ("metrics", "mci", "statistics", "resample")),
+        ("tests/evaluation",),
     ),
     "curation": Target(("ctrnb/data/curate.py",), ("tests/data/test_curate.py", "tests/data/test_variant.py")),
     "theory": Target(("ctrnb/theory/*.py",), ("tests/theory",), size=150),
