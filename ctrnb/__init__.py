@@ -3,7 +3,8 @@
 A module imports from the lines above its own alone (``tests/test_layers.py``):
 
 * :mod:`ctrnb.errors`
-* :mod:`ctrnb.settings`, :mod:`ctrnb.spreadsheet`, :mod:`ctrnb.paper` (the paper's numbers), :mod:`ctrnb.plots`
+* :mod:`ctrnb.settings`, :mod:`ctrnb.spreadsheet`, :mod:`ctrnb.paper` (the paper's numbers), :mod:`ctrnb.plots`,
+  :mod:`ctrnb.words`
 * :mod:`ctrnb.data` (ratings, curation, encoding, graph), :mod:`ctrnb.models` (rating functions),
   :mod:`ctrnb.evaluation` (metrics)
 * :mod:`ctrnb.encoders` (ID table and LightGCN)

@@ -10,7 +10,7 @@ import ctrnb
 
 PACKAGE = Path(ctrnb.__file__).parent
 LAYERS = [
-    {"errors"}, {"settings", "spreadsheet", "paper", "plots"}, {"data", "models", "evaluation"}, {"encoders"},
+    {"errors"}, {"settings", "spreadsheet", "paper", "plots", "words"}, {"data", "models", "evaluation"}, {"encoders"},
     {"training"}, {"study"}, {"theory"}, {"audit"}, {"analysis", "verify"}, {"advise"}, {"report"}, {"cli"},
 ]  # fmt: skip
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}

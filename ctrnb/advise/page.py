@@ -1,5 +1,6 @@
 """Advice in words: for a terminal and for the last chapter."""
 
+import numpy as np
 import pandas as pd
 
 from ctrnb.advise.advice import (
@@ -22,16 +23,15 @@ from ctrnb.models import DISPLAY
 from ctrnb.study.penalties import PENALTY, is_open
 from ctrnb.study.progress import duration
 from ctrnb.training.config import settings
+from ctrnb.words import NO_BREAK, with_interval
 
-NO_BREAK = "\u00a0"  # a space where a line does not break
 MARKS = {PAYS: "▲", COSTS: "▼", EQUAL: "=", UNDECIDED: "?"}
 
 
 def points(effect: Effect) -> str:
     """Return a change in points of 0.01 AUC with its interval."""
-    low, high = f"{100 * effect.low:+z.2f}", f"{100 * effect.high:+z.2f}"
-    interval = f"{low}{NO_BREAK}to{NO_BREAK}{high}" if effect.known else "no interval"
-    return f"{100 * effect.change:+z.2f} ({interval})"
+    low, high = (effect.low, effect.high) if effect.known else (np.nan, np.nan)
+    return with_interval(effect.change, low, high, scale=100)
 
 
 def headline(advice: Advice) -> str:

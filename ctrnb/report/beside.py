@@ -17,10 +17,10 @@ from scipy import stats
 
 from ctrnb import paper
 from ctrnb.errors import ParameterError
-from ctrnb.report.words import MARKS, NO_BREAK, NONE, narrower, with_interval
 from ctrnb.study.changes import LEVEL
 from ctrnb.study.results import CELL
 from ctrnb.training.config import TIER_NAMES
+from ctrnb.words import MARKS, NO_BREAK, NONE, narrower, with_interval
 
 PAPER_NAMES = {"ml-1m": "ML-1M", "yelp2022": "Yelp2022", "yelp-small": "Yelp2022"}
 SAMPLES = ("yelp-small",)  # of the paper's dataset

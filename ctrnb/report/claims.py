@@ -17,9 +17,9 @@ from typing import Any
 import pandas as pd
 
 from ctrnb.report.beside import NOT_REPRODUCED, PAPER_CELL, REPRODUCED, UNDECIDED, comparable, paper_cells, reproduction
-from ctrnb.report.words import NONE, with_interval
 from ctrnb.study.changes import LEVEL, combined
 from ctrnb.training.config import TIER_NAMES
+from ctrnb.words import NONE, with_interval
 
 DENSE, SPARSE = "ML-1M", "Yelp2022"
 HIGHER, LOWER = 1.0, -1.0  # sides of a change

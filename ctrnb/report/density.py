@@ -34,10 +34,10 @@ from ctrnb.report.tuning import (
     penalties,
     surely_above,
 )
-from ctrnb.report.words import counted, sign, span, with_interval
 from ctrnb.study.changes import Estimate
 from ctrnb.study.penalties import FAR
 from ctrnb.study.results import CELL, all_changes, measured, measured_changes, results_folder
+from ctrnb.words import counted, sign, span, with_interval
 
 __all__ = [
     "FEWEST",

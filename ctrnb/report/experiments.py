@@ -16,7 +16,6 @@ from ctrnb.evaluation.groups import GROUPS
 from ctrnb.report.parameters import as_list
 from ctrnb.report.provenance import provenance
 from ctrnb.report.tuning import marked
-from ctrnb.report.words import sign, with_interval
 from ctrnb.study.description import Cell, Study, read_study
 from ctrnb.study.inprocess import InProcessEngine
 from ctrnb.study.ledger import GAINS, tables
@@ -24,6 +23,7 @@ from ctrnb.study.results import ledgers, measured, measured_changes
 from ctrnb.study.sweep import Sweep
 from ctrnb.training import RunStore
 from ctrnb.training.config import TIER_NAMES, TIERS
+from ctrnb.words import sign, with_interval
 
 METRICS = ("auc", "logloss", "auc_strong", "logloss_strong", *(f"auc_{name}" for name in GROUPS))
 

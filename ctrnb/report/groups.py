@@ -32,13 +32,13 @@ from ctrnb.report.beside import PAPER_NAMES
 from ctrnb.report.parameters import as_list
 from ctrnb.report.provenance import by_place, seeds_said
 from ctrnb.report.tuning import MARK, flagged, open_cells
-from ctrnb.report.words import MARKS, counted, with_interval
 from ctrnb.study.changes import LEVEL, Runs
 from ctrnb.study.finished import Finished
 from ctrnb.study.results import CELL, results_folder
 from ctrnb.theory.effort import efforts
 from ctrnb.training import RunStore, train
 from ctrnb.training.config import TIER_NAMES
+from ctrnb.words import MARKS, counted, with_interval
 
 KINDS = ("effects", "spreads", "targets")
 COMPARISONS = (("control", "base"), ("ft", "base"), ("ft", "control"), ("ts", "base"), ("ts", "control"))

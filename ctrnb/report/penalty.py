@@ -16,7 +16,6 @@ from ctrnb.report.experiments import runs_folder
 from ctrnb.report.join import put, replaced
 from ctrnb.report.parameters import as_list, as_numbers
 from ctrnb.report.provenance import provenance
-from ctrnb.report.words import counted, with_interval
 from ctrnb.study.inprocess import InProcessEngine
 from ctrnb.study.local import LocalEngine
 from ctrnb.study.penalties import sweep_penalties
@@ -24,6 +23,7 @@ from ctrnb.study.progress import Lines
 from ctrnb.study.results import CELL, CHANGES, measured, measured_changes, results_folder
 from ctrnb.training import RunStore
 from ctrnb.training.config import TIER_NAMES
+from ctrnb.words import counted, with_interval
 
 NAME = "penalty"
 MOVES = "-moves"

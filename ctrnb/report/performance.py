@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 
 from ctrnb.models import DISPLAY
-from ctrnb.report import words
 from ctrnb.report.provenance import devices
-from ctrnb.report.words import counted
 from ctrnb.study.results import measured, results_folder
 from ctrnb.training.config import TIER_NAMES
+from ctrnb.words import counted
+from ctrnb.words import span as written
 
 WANTED = ("fuxictr", "dataloader", "tiers", "growth", "stacked", "ceilings", "memory", "yelp-size")
 COLUMNS = {  # what a table of the chapter shows, and under which name
@@ -178,4 +178,4 @@ def span(values: pd.Series, pattern: str = "{:.2f}") -> str:
     """Return the least and the largest value in words; "not measured" where there is none."""
     if values.empty or np.isnan(values).all():
         return "not measured"
-    return words.span(values.dropna(), pattern)
+    return written(values.dropna(), pattern)

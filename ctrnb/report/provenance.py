@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from ctrnb.report.words import counted, span
 from ctrnb.study.results import CELL, ledgers, measured
+from ctrnb.words import counted, span
 
 TRAINED = [*CELL, "tier"]  # of which a ledger has a row a seed
 

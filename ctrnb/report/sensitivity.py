@@ -15,12 +15,12 @@ from ctrnb.errors import ParameterError
 from ctrnb.models import DISPLAY
 from ctrnb.report.parameters import as_list
 from ctrnb.report.provenance import devices, provenance, seeds_of, titled
-from ctrnb.report.words import with_interval
 from ctrnb.study.changes import LEVEL, Runs
 from ctrnb.study.finished import Finished
 from ctrnb.study.ledger import flat_row
 from ctrnb.study.results import CELL, measured, results_folder
 from ctrnb.training.config import TIER_NAMES
+from ctrnb.words import with_interval
 
 PART_NAMES = {
     "total": "whole gradient",

@@ -13,9 +13,9 @@ from ctrnb.report.beside import SHORT, beside
 from ctrnb.report.experiments import run_tiers, summarise
 from ctrnb.report.provenance import seeds_of
 from ctrnb.report.tuning import penalties
-from ctrnb.report.words import MARKS, NONE, counted, narrower, span, with_interval
 from ctrnb.study.penalties import PENALTY
 from ctrnb.study.results import CELL, ledgers, measured
+from ctrnb.words import MARKS, NONE, counted, narrower, span, with_interval
 
 SIGNED = "{:+.2f}"
 KEPT, REMOVED = "middle kept", "middle removed"  # from what was trained on

@@ -10,7 +10,6 @@ import sympy as sp
 from pandas.io.formats.style import Styler
 
 from ctrnb.data.graph import BipartiteGraph
-from ctrnb.report.words import NO_BREAK
 from ctrnb.theory import effort, mci, potential, slopes, symbolic
 from ctrnb.theory import lightgcn as gcn
 from ctrnb.theory import lipschitz as lip
@@ -20,6 +19,7 @@ from ctrnb.theory.checks import LOSING, SIZES
 from ctrnb.theory.claims import Statement, table
 from ctrnb.theory.expression import parse_cost
 from ctrnb.theory.graphs import checked_graphs
+from ctrnb.words import NO_BREAK
 
 ONE = np.ones((1, 1))  # W = 1
 MOST = 400  # nodes of which LightGCN's constants are drawn

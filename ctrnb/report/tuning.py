@@ -15,11 +15,11 @@ import numpy as np
 import pandas as pd
 
 from ctrnb.report.provenance import provenance
-from ctrnb.report.words import counted, with_interval
 from ctrnb.study.changes import LEVEL, holm
 from ctrnb.study.penalties import FAR, PENALTY, is_open
 from ctrnb.study.results import CELL, all_changes, ledgers, measured, measured_changes, results_folder
 from ctrnb.training.config import TIER_NAMES
+from ctrnb.words import counted, with_interval
 
 MARK = "*"  # of a model whose cell is open
 CHANGE = ["change", "low", "high"]

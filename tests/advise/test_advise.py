@@ -233,7 +233,7 @@ def test_advice_on_one_user_is_undecided_and_says_why(tmp_path: Path) -> None:
     document, text = json.loads(json.dumps(found.as_dict(), allow_nan=False)), "\n".join(lines(found))
     assert document["verdict"] == UNDECIDED and document["ft"]["effects"]["base"]["low"] is None
     assert "is undecided: against Base there is no interval: fewer than 10 users" in text and "nan" not in text
-    assert "(no interval)" in text and "Of low there is no interval" in text
+    assert "(no\u00a0interval)" in text and "Of low there is no interval" in text
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from ctrnb.report import curation, penalty, sensitivity, supervision
 from ctrnb.report import experiments as ex
 from ctrnb.report.parameters import as_list, as_numbers
 from ctrnb.report.provenance import provenance
-from ctrnb.report.words import sign
+from ctrnb.words import sign
 
 matplotlib.use("Agg")
 

@@ -10,9 +10,9 @@ from ctrnb.cli import app
 from ctrnb.data import Curation, SyntheticConfig, curate, encode, generate
 from ctrnb.errors import ParameterError
 from ctrnb.report import groups, sensitivity
-from ctrnb.report.words import with_interval
 from ctrnb.study import command
 from ctrnb.study.inprocess import InProcessEngine
+from ctrnb.words import with_interval
 
 
 @pytest.fixture(scope="module")
