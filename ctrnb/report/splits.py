@@ -1,0 +1,97 @@
+"""Whether what a ledger shows on its one split holds on others.
+
+The ledgers under ``book/results/splits`` are of several splits, each with a seed of its own; the studies of the same names are
+under ``book/studies/splits``. They search nothing: settings are those that the ledger of the same name chose on its split.
+"""
+
+from pathlib import Path
+
+import pandas as pd
+
+from ctrnb.report.provenance import provenance
+from ctrnb.report.tuning import surely_above
+from ctrnb.study.results import CELL, ledgers, measured, measured_changes, results_folder
+from ctrnb.words import counted, sign, span, with_interval
+
+FOLDER = "splits"
+REFERENCES = {"control": "control", "base": "Base"}  # as the tables name them
+KEPT = ["change", "low", "high", "p_value", "sd_seeds", "seeds"]
+
+
+def compared(folder: Path | None = None) -> pd.DataFrame:
+    """Return FT's changes of test AUC on one split and over several, a row a cell and reference.
+
+    Columns: ledger, dataset, k, drop_middle, model, model_name, reference; then change, low, high, p_value (over test users and
+    repetitions), sd_seeds (of the change over repetitions) and seeds (their number) with the suffix ``_one`` for the ledger's
+    own split and ``_splits`` for the others, where a repetition is a split and a seed.
+    """
+    root = results_folder(folder)
+    parts = []
+    for name in ledgers(root / FOLDER):
+        one, several = measured_changes(name, root), measured_changes(name, root / FOLDER)
+        if one is None or several is None:
+            continue
+        keys = [*CELL, "model_name", "reference"]
+        both = of_ft(one)[keys + KEPT].merge(of_ft(several)[keys + KEPT], on=keys, suffixes=("_one", "_splits"))
+        parts.append(both.assign(ledger=name))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def of_ft(changes: pd.DataFrame) -> pd.DataFrame:
+    """Return FT's changes of test AUC to the references."""
+    return changes[(changes["metric"] == "auc") & (changes["tier"] == "ft") & changes["reference"].isin(REFERENCES)]
+
+
+def statement(folder: Path | None = None) -> str:
+    """Return what other splits make of FT's gain over the control, in sentences; empty where no other split was measured."""
+    table = compared(folder)
+    if table.empty:
+        return ""
+    rows = table[table["reference"] == "control"]
+    same = int(((rows["change_one"] > 0) == (rows["change_splits"] > 0)).sum())
+    sure = {
+        where: int(surely_above(rows[f"change_{where}"], rows[f"p_value_{where}"]).sum()) for where in ("one", "splits")
+    }
+    within = int(((rows["low_one"] <= rows["change_splits"]) & (rows["change_splits"] <= rows["high_one"])).sum())
+    spread = {where: span(100 * rows[f"sd_seeds_{where}"], "{:.2f}") for where in ("one", "splits")}
+    cells, number = counted(len(rows), "cell"), span(rows["seeds_splits"].astype(int))
+    return (
+        f"Over {number} splits, each with a seed of its own, FT's gain over the control is on the same side as on the one split in "
+        f"{same} of {cells}, within its interval in {within}, and beyond chance (Holm's test) in {sure['splits']}, against "
+        f"{sure['one']} on the one split. From one split and seed to the next the gain has a standard deviation of "
+        f"{spread['splits']} points, by cell; from seed to seed on the one split, {spread['one']}."
+    )
+
+
+def table(folder: Path | None = None) -> pd.DataFrame:
+    """Return :func:`compared` to be read, in points: FT to the control and to Base on one split and over several, and the gain
+    over the control on each split."""
+    found = compared(folder)
+    if found.empty:
+        return found
+    shown = []
+    for (name, *cell, model), rows in found.groupby(["ledger", *CELL, "model_name"], sort=False):
+        row = {"dataset": f"{cell[0]}, k = {cell[1]}", "model": model}
+        for each in rows.set_index("reference").loc[list(REFERENCES)].itertuples():
+            for where, said in (("one", "one split"), ("splits", "over splits")):
+                change, low, high = (getattr(each, f"{what}_{where}") for what in ("change", "low", "high"))
+                column = f"FT to {REFERENCES[str(each.Index)]}, {said}"
+                row[column] = with_interval(change, low, high, mark=sign(low, high), scale=100)
+        row["over the control, split by split"] = ", ".join(each_split(str(name), cell, folder))
+        shown.append(row)
+    return pd.DataFrame(shown).set_index(["dataset", "model"])
+
+
+def each_split(name: str, cell: list, folder: Path | None = None) -> list[str]:
+    """Return FT's gain over the control on each split of a cell, in points, in the order of the splits."""
+    rows = measured(name, results_folder(folder) / FOLDER)
+    if rows is None:
+        return []
+    own = rows[(rows[CELL] == cell).all(axis=1) & (rows["tier"] == "ft")].sort_values("split_seed")
+    return [f"{100 * gain:+.2f}" for gain in own["gain"]]
+
+
+def source(folder: Path | None = None) -> str:
+    """Return where the ledgers of several splits were measured."""
+    root = results_folder(folder) / FOLDER
+    return " | ".join(provenance(rows) for name in ledgers(root) if (rows := measured(name, root)) is not None)
