@@ -38,6 +38,11 @@ def enough_digits(numbers: Iterable[float], digits: int, more: int = 2) -> int:
     return next(enough, digits)
 
 
+def by_chance(p_value: float) -> str:
+    """Return a p-value as "p = 0.012" or "p < 0.001"."""
+    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.2g}"
+
+
 def sign(low: float, high: float) -> str:
     """Return what an interval says of a change: ▲ above zero, ▼ below, = neither; empty for NaN."""
     return "" if np.isnan(low) else "▲" if low > 0 else "▼" if high < 0 else "="

@@ -56,7 +56,7 @@ def power(decision: Decision) -> str:
     found = " and ".join(f"{100 * (effect.detectable or 0):.2f}" for effect in effects)
     names = " and ".join(REFERENCES[name] for name in decision.effects)
     return (
-        f"True changes of {found} points against {names} would have been found with 80 % probability. More test users, or "
+        f"True changes of {found} points against {names} would have been found with about 80 % probability. More test users, or "
         "more seeds, for which there must be time in the budget, find smaller ones."
     )
 

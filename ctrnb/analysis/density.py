@@ -20,7 +20,8 @@ import pandas as pd
 from scipy import optimize, stats
 
 from ctrnb.errors import MetricError
-from ctrnb.study.changes import detectable
+from ctrnb.study.changes import LEVEL, detectable
+from ctrnb.words import by_chance
 
 FEWEST = 3  # points behind a line with an interval
 
@@ -32,7 +33,9 @@ class DoseResponse:
     Attributes:
         terms: one row a coefficient: term, value, low, high, p_value.
         tau: standard deviation of what is unexplained beyond the errors.
-        differing: the same without the terms: what the effects differ by beyond chance.
+        differing: the same without the terms: what the effects differ by beyond their errors.
+        p_differing: of Cochran's (1954) Q, that the true effects are all equal.
+        p_misfit: of the same about the fitted line, that nothing but the errors is left.
         explained: share of the variance between effects, beyond their errors, that the terms explain, 0 to 1; NaN where
             there is none.
         points: how many effects were fitted.
@@ -42,6 +45,8 @@ class DoseResponse:
     terms: pd.DataFrame
     tau: float
     differing: float
+    p_differing: float
+    p_misfit: float
     explained: float
     points: int
     covariance: np.ndarray
@@ -56,7 +61,10 @@ class DoseResponse:
         return self.points - len(self.terms)
 
     def detectable(self, term: str) -> float:
-        """Return the smallest true coefficient that this fit would have found significant with 80 % probability."""
+        """Return the true coefficient that a fit with this one's errors finds significant with 80 % probability.
+
+        The errors are themselves estimated: with few points the probability at this size is nearer two in three.
+        """
         number = list(self.terms["term"]).index(term)
         return detectable(self.freedom) * float(np.sqrt(self.covariance[number, number]))
 
@@ -99,7 +107,15 @@ def meta_regression(effect: np.ndarray, error: np.ndarray, design: np.ndarray, t
         }
     )
     explained = float(np.clip(1 - tau2 / none, 0, 1)) if none > 0 else np.nan
-    return DoseResponse(table, float(np.sqrt(tau2)), float(np.sqrt(none)), explained, n, covariance)
+    p_differing, p_misfit = (homogeneous_p(effect, error, columns) for columns in (design[:, :1], design))
+    return DoseResponse(
+        table, float(np.sqrt(tau2)), float(np.sqrt(none)), p_differing, p_misfit, explained, n, covariance
+    )
+
+
+def homogeneous_p(effect: np.ndarray, error: np.ndarray, design: np.ndarray) -> float:
+    """Return the p-value of residuals that are no larger than the errors make them: chi^2 with n - p degrees of freedom."""
+    return float(stats.chi2.sf(weighted_fit(effect, error, design, 0.0)[2], len(effect) - design.shape[1]))
 
 
 def weighted_fit(
@@ -206,9 +222,12 @@ def statement(
         f"The gain {trend(fit, dose)} with {unit}: {slope['value']:+.2f} points for {tenfold} "
         f"(95 % interval {slope['low']:+.2f} to {slope['high']:+.2f}, {fit.points} points of the plot). "
     )
-    if not fit.differing:
-        return said + "No difference between the gains was found beyond chance."
-    differ = f"Beyond chance the gains differ by a standard deviation of {fit.differing:.2f} points"
+    if fit.p_differing >= LEVEL:
+        return f"{said}A test of all gains at once does not show that they differ (Cochran's Q, {by_chance(fit.p_differing)})."
+    differ = (
+        f"Beyond chance (Cochran's Q, {by_chance(fit.p_differing)}) the gains differ by a standard deviation of "
+        f"{fit.differing:.2f} points"
+    )
     if "no trend" in trend(fit, dose):
         return f"{said}{differ}; that {unit} explains any of it is not shown."
     rest = f" and leaves {fit.tau:.2f} points to something else." if fit.tau else "."

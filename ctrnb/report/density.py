@@ -34,10 +34,10 @@ from ctrnb.report.tuning import (
     penalties,
     surely_above,
 )
-from ctrnb.study.changes import Estimate
+from ctrnb.study.changes import LEVEL, Estimate
 from ctrnb.study.penalties import FAR
 from ctrnb.study.results import CELL, all_changes, measured, measured_changes, results_folder
-from ctrnb.words import counted, sign, span, with_interval
+from ctrnb.words import by_chance, counted, sign, span, with_interval
 
 __all__ = [
     "FEWEST",
@@ -66,7 +66,6 @@ HEADS = {
     UNDECIDED: "Undecided at this power",
 }
 WHOLE = ":thin=1"  # of the name of a dataset that is thinned by nothing
-REJECTED = 0.05  # level of the test of proportional effects
 THINNED, CORES, SYNTHETIC, REAL = "thinned", "cores", "synthetic", "real"
 TITLES = {
     THINNED: "global density alone ({})",
@@ -146,7 +145,7 @@ class Arm:
             return f"{counted(len(effects), 'gain')} measured, too few for a line. {pattern(self)}".strip()
         gain = mean.coefficient("mean")
         power = (
-            f"A slope of {fit.detectable(f'tenfold {self.dose}'):.2f} points or more would have been found with 80 % "
+            f"A slope of {fit.detectable(f'tenfold {self.dose}'):.2f} points or more would have been found with about 80 % "
             f"probability; the mean gain is {with_interval(gain['value'], gain['low'], gain['high'])} points."
         )
         said = statement(fit, self.dose, UNITS[self.dose], TENFOLD[self.dose])
@@ -182,7 +181,10 @@ def pattern(arm: Arm) -> str:
     besides = f", {each_user} ratings a user," if arm.dose == "density" else ""
     at, other = ", ".join(shown[sure]), ", ".join(shown[~sure])
     said = f"The gain is beyond chance {tested} at {of}{at}{unit}{besides} and not at {other}{unit}"
-    return f"{said}: at neither end, a shape that no straight line has." if not sure[0] and not sure[-1] else f"{said}."
+    fit = arm.fit()
+    if fit is None or sure[0] or sure[-1] or fit.p_misfit >= LEVEL:
+        return f"{said}."
+    return f"{said}: at neither end, and no straight line fits the points ({by_chance(fit.p_misfit)})."
 
 
 def conditions(arm: Arm) -> str:
@@ -260,7 +262,7 @@ def summary(arms: Sequence[Arm]) -> str:
     return (
         f"{head}. Of {counted(len(fits), 'experiment')} on FT's gain over the control, "
         f"{' and '.join(told) or 'none shows a trend'}, and {outcomes.count(NO_TREND) or 'none'} excludes a trend as large as "
-        f"the mean gain itself. To be found with 80 % probability, a trend would have had to be {min(least):.2f} to "
+        f"the mean gain itself. To be found with about 80 % probability, a trend would have had to be {min(least):.2f} to "
         f"{max(least):.2f} points, by experiment, for a tenfold density (or tenfold ratings a user); the mean gains are {min(gains):+.2f} to {max(gains):+.2f} points. {trained(arms)}"
     )
 
@@ -328,7 +330,7 @@ def rejecting(arms: Sequence[Arm]) -> str:
     found = [
         f'"{arm.title}", of whose {len(arm.cells)} cells {int(arm.cells["open"].sum())} are open'
         for arm in fitted
-        if proportional_p(arm.effects()) < REJECTED
+        if proportional_p(arm.effects()) < LEVEL
     ]
     where = f": {'; '.join(found)}" if found else ""
     said = "That the gain is *proportional* to density, a line through zero, is rejected at 5 %"
@@ -410,7 +412,7 @@ def slopes(arm: Arm) -> pd.DataFrame:
                 "trend": f"{mark} {trend(fit, arm.dose).removeprefix('shows ')}",
                 "least found with 80 %": f"{fit.detectable(f'tenfold {arm.dose}'):.2f}",
                 "left over, points": f"{fit.tau:.2f}",
-                "proportional to density?": "rejected" if proportional_p(effects) < REJECTED else "not rejected",
+                "proportional to density?": "rejected" if proportional_p(effects) < LEVEL else "not rejected",
             }
         )
     return pd.DataFrame(rows).set_index("change") if rows else pd.DataFrame()

@@ -20,7 +20,7 @@ from ctrnb.study.finished import Finished
 from ctrnb.study.ledger import flat_row
 from ctrnb.study.results import CELL, measured, results_folder
 from ctrnb.training.config import TIER_NAMES
-from ctrnb.words import with_interval
+from ctrnb.words import by_chance, with_interval
 
 PART_NAMES = {
     "total": "whole gradient",
@@ -196,7 +196,7 @@ def compared(tables: Sequence[pd.DataFrame]) -> str:
     differs = "differ beyond chance" if p_value < LEVEL else "do not differ beyond chance"
     return (
         f"The shares of cases in which the gradient falls, {100 * shares[0]:.0f} % with message passing and "
-        f"{100 * shares[1]:.0f} % without, {differs} (Fisher's exact test, p = {p_value:.2g}; cases of one model or dataset "
+        f"{100 * shares[1]:.0f} % without, {differs} (Fisher's exact test, {by_chance(p_value)}; cases of one model or dataset "
         f"are not independent, so this is a rough guide). {paired(found)}"
     ).strip()
 

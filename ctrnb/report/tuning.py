@@ -19,7 +19,7 @@ from ctrnb.study.changes import LEVEL, holm
 from ctrnb.study.penalties import FAR, PENALTY, is_open
 from ctrnb.study.results import CELL, all_changes, ledgers, measured, measured_changes, results_folder
 from ctrnb.training.config import TIER_NAMES
-from ctrnb.words import counted, with_interval
+from ctrnb.words import by_chance, counted, with_interval
 
 MARK = "*"  # of a model whose cell is open
 CHANGE = ["change", "low", "high"]
@@ -286,7 +286,7 @@ def over_base(summary: pd.DataFrame) -> str:
     """
     ft = summary[summary["tier_name"] == TIER_NAMES["ft"]]
     sure, adjusted = surely_above(ft["delta"], ft["delta_p"]), holm(ft["delta_p"].to_numpy())
-    least = f" (the least sure with p = {adjusted[sure].max():.2g})" if sure.any() else ""
+    least = f" (the least sure with {by_chance(adjusted[sure].max())})" if sure.any() else ""
     table = ft.rename(columns={"delta": "change", "delta_low": "low", "delta_high": "high"})
     return f"in {int(sure.sum())} of {counted(len(ft), 'model')}{least}, by {averaged(100 * table[CHANGE])}"
 

@@ -8,11 +8,12 @@ seed. For n seeds let d_s be the difference with seed s on all test interactions
   what other users would give with these very trainings.
 * *Both*, which decides: the variances of d are added, v = v_users + v_seeds, and d +- t sqrt(v) is the interval with
   Welch and Satterthwaite's degrees of freedom v^2 / (v_seeds^2 / (n - 1)). What users and seeds share is counted in
-  both, which errs on the side of a wider interval. With one seed v_seeds is unknown and the interval is over users
-  alone.
+  both, which errs on the side of a wider interval; that few seeds may agree by chance errs on the other: of 95 % intervals
+  of two seeds some 92 hold the true value, of three 94. With one seed v_seeds is unknown and the interval is over users alone.
   A metric of fewer than FEWEST_USERS test users has no interval at all, and one without width proves nothing.
 
-``mde`` is the smallest true change that this design would find significant at 5 % with 80 % probability.
+``mde`` is the smallest true change that a design with these errors finds significant at 5 % with 80 % probability. The errors
+are themselves estimated: with three seeds or fewer the probability at this size is nearer two in three.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -73,6 +73,34 @@ def test_the_detectable_slope_is_found_in_four_of_five_repetitions() -> None:
     assert sum(dn.trend(fit) == "rises" for fit in fits) / 400 == pytest.approx(0.8, abs=0.1)
 
 
+@pytest.mark.parametrize("points", [3, 5])
+def test_with_few_points_the_detectable_slope_is_found_in_about_two_of_three_repetitions(points: int) -> None:
+    """The errors are guessed from the points: the median of what the fits call detectable is found less often than said."""
+    rng = np.random.default_rng(points)
+    x, error = np.linspace(-1, 1, points), np.linspace(0.05, 0.15, points)
+
+    def fitted(slope: float) -> dn.DoseResponse:
+        return dn.meta_regression(slope * x + rng.normal(0, error), error, line(x), ["a", "tenfold density"])
+
+    least = np.median([fitted(0.0).detectable("tenfold density") for _ in range(300)])
+    assert 0.6 <= sum(dn.trend(fitted(least)) == "rises" for _ in range(300)) / 300 <= 0.85
+
+
+def test_equal_gains_are_seldom_said_to_differ() -> None:
+    """Cochran's Q by hand, and its level: Paule and Mandel's tau is above zero for every other sample of equal gains."""
+    rng, error = np.random.default_rng(4), np.array([0.05, 0.08, 0.1, 0.2])
+    mean = (np.arange(4) / error**2).sum() / (1 / error**2).sum()
+    q = ((np.arange(4) - mean) ** 2 / error**2).sum()
+    assert dn.homogeneous_p(np.arange(4.0), error, np.ones((4, 1))) == pytest.approx(stats.chi2.sf(q, 3))
+    fits = [
+        dn.meta_regression(0.3 + rng.normal(0, error), error, line(np.arange(4)), ["a", "tenfold density"])
+        for _ in range(400)
+    ]
+    said = ["Beyond chance" in dn.statement(fit) for fit in fits]
+    assert np.mean([fit.differing > 0 for fit in fits]) > 0.3 and np.mean(said) == pytest.approx(0.05, abs=0.035)
+    assert "does not show that they differ (Cochran's Q, p = " in dn.statement(fits[said.index(False)])
+
+
 def test_the_mean_effect_weighs_by_precision() -> None:
     mean = dn.mean_effect(pd.DataFrame({"change": [0.001, 0.001, 0.001], "se": [0.001, 0.002, 0.01]}))
     assert mean.coefficient("mean")["value"] == pytest.approx(0.1) and mean.freedom == 2
@@ -217,9 +245,13 @@ def test_where_the_gain_is_beyond_chance_is_said_and_what_else_differs() -> None
     rows = changes(["a:thin=0.1", "a:thin=0.3", "a:thin=1"]).query("model == 'dcnv2'")
     rows["change"] = rows["dataset"].map({"a:thin=0.1": 0.0, "a:thin=0.3": 0.01, "a:thin=1": 0.0})
     arm = Arm("x", rows.assign(device=np.where(rows["dataset"] == "a:thin=1", "GPU", "CPU")), "here")
-    assert "at a training density of 8 %, 16 ratings a user, and not at 0.8, 80 %: at neither end" in chapter.pattern(
-        arm
+    found = "at a training density of 8 %, 16 ratings a user, and not at 0.8, 80 %"
+    assert f"{found}: at neither end, and no straight line fits the points" in chapter.pattern(arm)
+    flat = rows.assign(
+        change=0.004, se=rows["dataset"].map({"a:thin=0.1": 0.003, "a:thin=0.3": 0.0005, "a:thin=1": 0.003})
     )
+    flat["p_value"] = 2 * stats.norm.sf(flat["change"] / flat["se"])
+    assert chapter.pattern(Arm("x", flat, "here")).endswith(f"{found}.")  # the ends are unsure, not lower
     assert chapter.conditions(arm).startswith("Between the points the device differs as well")
     assert "at 0 of 3 points" in chapter.pattern(Arm("x", rows.assign(change=0.0), "here"))
 
