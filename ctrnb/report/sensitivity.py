@@ -1,6 +1,7 @@
 """The chapter on the sensitivity of trained models: elasticities by tier, and what they say of Section 3.1's Insight."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from ctrnb.analysis.sensitivity import PARTS, elasticities, node_sensitivities, 
 from ctrnb.audit.claims import DOES_NOT_HOLD, HOLDS, ON_AVERAGE
 from ctrnb.data import Encoded
 from ctrnb.errors import ParameterError
+from ctrnb.evaluation.statistics import Difference, paired_t
 from ctrnb.models import DISPLAY
 from ctrnb.report.parameters import as_list
 from ctrnb.report.provenance import devices, provenance, seeds_of, titled
@@ -216,9 +218,11 @@ def paired(found: pd.DataFrame) -> str:
     if pairs.empty:
         return ""
     change = pairs["value"] - pairs["value_without"]
+    mean = mean_of(pairs.assign(value=change))
     return (
         f"Case by case, FT against Control and TS against Base, the elasticity is lower with message passing in "
-        f"{int((change < 0).sum())} of {len(change)} pairs; the mean difference is {change.mean():+.3f}."
+        f"{int((change < 0).sum())} of {len(change)} pairs; the mean difference is "
+        f"{with_interval(mean.estimate, mean.low, mean.high, digits=3)} over {mean.method}."
     )
 
 
@@ -256,25 +260,40 @@ def verdict(tables: Sequence[pd.DataFrame]) -> str:
     """Return whether the Insight holds of these trained models, computed from the elasticities of the whole gradient.
 
     It holds where the gradient falls with degree beyond chance in every case with message passing, on average only where
-    the mean elasticity of these cases is below zero, and else does not hold.
+    the mean elasticity of these cases is below zero beyond chance (:func:`mean_of`), and else does not hold.
 
     Args:
         tables: of :func:`elasticities_by_tier`; the rows in a node's own degree count.
     """
     found = pd.concat(tables, ignore_index=True)
     with_, without = (whole(found, tiers) for tiers in (WITH, WITHOUT))
-    mean = with_["value"].mean()
-    said = HOLDS if (with_["verdict"] == "falls").all() else ON_AVERAGE if mean < 0 else DOES_NOT_HOLD
-    text = f"{said.capitalize()}. At twice the degree the gradient is {doubled(mean)} on average over the cases with message passing"
+    mean = mean_of(with_)
+    said = HOLDS if (with_["verdict"] == "falls").all() else ON_AVERAGE if mean.high < 0 else DOES_NOT_HOLD
+    text = f"{said.capitalize()}. At twice the degree the gradient is, with message passing, {doubled(mean)} on average over {mean.method}"
     if without.empty:
         return f"{text}."
-    return f"{text} and {doubled(without['value'].mean())} over those without. {attribution(found)}: {insight(found)}."
+    return f"{text}; without, it is {doubled(mean_of(without))}. {attribution(found)}: {insight(found)}."
 
 
-def doubled(elasticity: float) -> str:
-    """Return by how much a quantity of an elasticity changes where the degree doubles, in words."""
-    percent = 100 * (2**elasticity - 1)
-    return f"{abs(percent):.1f} % {'smaller' if percent < 0 else 'larger'}"
+def mean_of(cases: pd.DataFrame) -> Difference:
+    """Return the mean elasticity of cases with Student's 95 % interval over models on a core; NaN ends for a single one.
+
+    The cases of one model on one core, its sides and tiers, are of the same ratings: they are averaged first.
+    """
+    keys = [name for name in CELL if name in cases]
+    means = cases.groupby(keys)["value"].mean().to_numpy()
+    if len(means) > 1:
+        return replace(
+            paired_t(means, np.zeros(len(means))), method=f"{len(means)} models on a core, taken as independent"
+        )
+    return Difference(float(means.mean()), np.nan, np.nan, np.nan, "one model on one core")
+
+
+def doubled(elasticity: Difference) -> str:
+    """Return by how many percent a quantity of an elasticity changes where the degree doubles, in words."""
+    value, low, high = (100 * (2**end - 1) for end in (elasticity.estimate, elasticity.low, elasticity.high))
+    interval = "" if np.isnan(low) else f" ({low:+.1f} to {high:+.1f} %)"
+    return f"{abs(value):.1f} % {'smaller' if value < 0 else 'larger'}{interval}"
 
 
 def attribution(found: pd.DataFrame) -> str:

@@ -1,10 +1,12 @@
 """What the chapter on sensitivity says of elasticities, with and without message passing."""
 
+import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
 from ctrnb.report import sensitivity
+from ctrnb.words import by_chance
 
 NEITHER = "no trend beyond chance"
 VALUES = {"falls": -0.1, NEITHER: 0.0, "rises": 0.2}
@@ -33,15 +35,30 @@ def test_base_and_control_both_count_as_without_message_passing() -> None:
 @pytest.mark.parametrize(
     ("ft", "said"),
     [
-        (["falls", "falls"], "Holds. At twice the degree the gradient is 6.7 % smaller"),
-        (["falls", NEITHER], "Holds on average only. At twice the degree the gradient is 3.4 % smaller"),
-        (["falls", "rises"], "Does not hold. At twice the degree the gradient is 3.5 % larger"),
+        (["falls", "falls"], "Holds. At twice the degree the gradient is, with message passing, 6.7 % smaller"),
+        (
+            [*["falls"] * 5, NEITHER],
+            "Holds on average only. At twice the degree the gradient is, with message passing, 5.6 % smaller (-8",
+        ),
+        (
+            ["falls", NEITHER],
+            "Does not hold. At twice the degree the gradient is, with message passing, 3.4 % smaller (-3",
+        ),
+        (["falls", "rises"], "Does not hold. At twice the degree the gradient is, with message passing, 3.5 % larger"),
     ],
 )
 def test_the_verdict_follows_the_cases_with_message_passing(ft: list[str], said: str) -> None:
     text = sensitivity.verdict([found(ft=ft, control=["rises", "rises"])])
-    assert text.startswith(said) and "14.9 % larger over those without" in text
-    assert sensitivity.verdict([found(ft=ft)]).endswith("with message passing.")
+    assert text.startswith(said) and "without, it is 14.9 % larger" in text
+    assert sensitivity.verdict([found(ft=ft)]).endswith(f"over {len(ft)} models on a core, taken as independent.")
+
+
+def test_the_mean_is_over_models_on_a_core_and_not_over_their_sides_and_tiers() -> None:
+    cases = pd.DataFrame({"model": ["a"] * 4 + ["b"], "value": [0.1, 0.1, 0.1, 0.1, 0.3]})
+    assert sensitivity.mean_of(cases).estimate == pytest.approx(0.2)
+    reference = stats.ttest_1samp([0.1, 0.3], 0.0).confidence_interval()
+    assert sensitivity.mean_of(cases).low == pytest.approx(reference.low)
+    assert np.isnan(sensitivity.mean_of(cases[:4]).low)
 
 
 @pytest.mark.parametrize(
@@ -57,15 +74,14 @@ def test_the_shares_are_compared(falling: int, said: str, attributed: str) -> No
     tables = [found(base=without, ft=["falls"] * 15 + ["rises"] * 5)]
     text = sensitivity.compared(tables)
     p_value = stats.fisher_exact([[15, 5], [falling, 20 - falling]]).pvalue
-    assert f"75 % with message passing and {5 * falling} % without, {said} (" in text and f"p = {p_value:.2g}" in text
+    assert f"75 % with message passing and {5 * falling} % without, {said} (" in text and by_chance(p_value) in text
     assert "not independent" in text and attributed in sensitivity.verdict(tables)
 
 
 def test_elasticities_are_compared_with_those_of_the_tier_trained_as_long() -> None:
     table = found(base=["rises", "rises"], control=["falls", NEITHER], ft=["falls", "falls"], ts=[NEITHER, "rises"])
-    assert sensitivity.paired(table).endswith(
-        "lower with message passing in 2 of 4 pairs; the mean difference is -0.075."
-    )
+    said = "lower with message passing in 2 of 4 pairs; the mean difference is -0.075 (-0.393 to +0.243) over 2 models"
+    assert said in sensitivity.paired(table).replace("\u00a0", " ")
     assert sensitivity.paired(table[table["tier"].isin(["ft", "base"])]) == ""
 
 
