@@ -7,10 +7,11 @@ which had FT's further training. With s the smallest effect that matters (in AUC
 * *does not pay* if it is worse than either: its interval below zero and its estimate at most -s;
 * *makes no difference that matters* if its whole interval against either lies between -s and s: more data would not make
   it pay;
-* is *undecided* otherwise, and wherever fewer than FEWEST_USERS users have test interactions: there is no interval then.
+* is *undecided* otherwise; wherever fewer than FEWEST_USERS users have test interactions, for there is no interval then; and
+  with one seed, whose interval knows nothing of how trainings differ.
 
-Asking for both keeps the chance of a false *pays* at 2.5 % or less without any correction. The same is asked within each group of
-users, with intervals widened for the number of groups.
+Asking for both keeps the chance of a false *pays* near 2.5 % without any correction, with two seeds at 5 % or so. The same is
+asked within each group of users, with intervals widened for the number of groups.
 """
 
 from collections.abc import Mapping
@@ -30,6 +31,7 @@ from ctrnb.models import DISPLAY
 from ctrnb.study.changes import LEVEL, has_width
 
 NO_INTERVAL = f"there is no interval: fewer than {FEWEST_USERS} users have test interactions, or they do not differ"
+ONE_SEED = "one seed does not tell the effect from how trainings differ; with more minutes there are more"
 PAYS, COSTS, EQUAL, UNDECIDED = "pays", "does not pay", "no difference that matters", "undecided"
 REFERENCES = {"base": "Base", "control": "the control"}
 SMALLEST = 0.001  # AUC: a tenth of a point, about the smallest gain of FT on MovieLens-1M in the paper's Table 3
@@ -157,7 +159,7 @@ def advise(trial: Trial, *, smallest: float = SMALLEST, repeats: int = 200) -> A
     groups = groups[groups["group"] != EVERYONE]
     table = pd.concat([whole, groups], ignore_index=True)
     decisions = {
-        (tier, group): decide(effects_of(rows), smallest)
+        (tier, group): decide(effects_of(rows), smallest, seeds=trial.seeds)
         for (tier, group), rows in table[table["metric"] == "auc"].groupby(["tier", "group"], sort=False)
     }
     found = profile(trial.encoded)
@@ -188,8 +190,10 @@ def bounds(trial: Trial) -> dict[str, str]:
     return {"low": f"up to {low:g}", "mid": f"above {low:g}, up to {mid:g}", "high": f"above {mid:g}"}
 
 
-def decide(found: Mapping[str, Effect], smallest: float) -> Decision:
-    """Return the verdict on the effects against each reference, as the module says."""
+def decide(found: Mapping[str, Effect], smallest: float, *, seeds: int) -> Decision:
+    """Return the verdict on the effects against each reference, means over ``seeds`` seeds, as the module says."""
+    if seeds < 2:
+        return Decision(UNDECIDED, ONE_SEED, dict(found))
     sides = {name: effect.side(smallest) for name, effect in found.items()}
     if -1 in sides.values():
         losers = " and ".join(REFERENCES[name] for name, side in sides.items() if side == -1)

@@ -198,7 +198,7 @@ def measured_decisions(places: pd.DataFrame, smallest: float) -> pd.DataFrame:
         found = {row.reference: Effect(row.change, row.low, row.high, row.mde) for row in part.itertuples()}
         if set(found) != set(REFERENCES):
             continue
-        decision = decide(found, smallest)
+        decision = decide(found, smallest, seeds=int(part["seeds"].min()))
         rows.append(
             {
                 "dataset": f"{dataset}, k{NO_BREAK}={NO_BREAK}{k}",

@@ -59,8 +59,10 @@ def shop(tmp_path_factory) -> Path:
     ],
 )
 def test_message_passing_pays_only_where_it_beats_both(base, control, verdict, reason) -> None:
-    found = decide({"base": base, "control": control}, 0.001)
+    found = decide({"base": base, "control": control}, 0.001, seeds=3)
     assert found.verdict == verdict and reason in found.reason
+    alone = decide({"base": base, "control": control}, 0.001, seeds=1)
+    assert alone.verdict == UNDECIDED and "one seed" in alone.reason
 
 
 @pytest.mark.parametrize(
@@ -78,8 +80,8 @@ def test_every_verdict_is_a_sentence(verdict: str, said: str) -> None:
 
 
 def test_a_loss_too_small_to_matter_is_no_loss() -> None:
-    assert decide({"base": Effect(-0.0005, -0.0009, -0.0001)}, 0.001).verdict == EQUAL
-    assert decide({"base": Effect(-0.0005, -0.0009, -0.0001)}, 0.0).verdict == COSTS
+    assert decide({"base": Effect(-0.0005, -0.0009, -0.0001)}, 0.001, seeds=3).verdict == EQUAL
+    assert decide({"base": Effect(-0.0005, -0.0009, -0.0001)}, 0.0, seeds=3).verdict == COSTS
 
 
 def test_the_tail_of_equal_degrees_is_even_and_of_one_giant_is_not() -> None:
