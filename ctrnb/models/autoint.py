@@ -61,7 +61,7 @@ class InteractingLayer(nn.Module):
 
 
 class AutoInt(nn.Module):
-    """Stacked interacting layers, read by one linear layer, beside an optional MLP (AutoInt+)."""
+    """Stacked interacting layers, read by one linear layer, beside an optional MLP: with one, as shipped, it is AutoInt+."""
 
     def __init__(self, num_fields: int, dim: int, config: AutoIntConfig) -> None:
         super().__init__()

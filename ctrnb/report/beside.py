@@ -3,8 +3,10 @@
 A cell of the paper claims a change from one tier to another. Ours has an interval for the same change, and
 
 * *reproduced*: the interval lies on the paper's side of zero;
-* *not reproduced*: it lies on the other side, or it holds zero and leaves out every change that rounds to the paper's;
-* *undecided at this power*: it holds both.
+* *not reproduced*: it lies on the other side, or it holds zero and the paper's change is further from ours than chance takes the
+  two apart, rounding allowed for. The paper prints no error; its change is taken to be as uncertain as ours, so that their
+  difference has the square root of two times our standard error;
+* *undecided at this power*: neither.
 
 Where our data is a sample of the paper's dataset the sizes need not agree, and only sides are compared.
 """
@@ -55,8 +57,8 @@ def reproduction(
     low, high = change - margin, change + margin
     if low > 0 or high < 0:
         return REPRODUCED if change * expected > 0 else NOT_REPRODUCED
-    inside = low - rounding <= expected <= high + rounding
-    return NOT_REPRODUCED if same_data and not inside else UNDECIDED
+    apart = abs(expected - change) > np.sqrt(2) * margin + rounding
+    return NOT_REPRODUCED if same_data and apart else UNDECIDED
 
 
 def paper_cells(number: int) -> pd.DataFrame:
