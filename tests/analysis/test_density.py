@@ -256,6 +256,26 @@ def test_where_the_gain_is_beyond_chance_is_said_and_what_else_differs() -> None
     assert "at 0 of 3 points" in chapter.pattern(Arm("x", rows.assign(change=0.0), "here"))
 
 
+def test_a_wider_search_is_compared_on_the_cells_that_both_have(tmp_path: Path) -> None:
+    (tmp_path / "tuning").mkdir()
+    names = [f"synthetic:density={d}" for d in (0.1, 0.2, 0.3)]
+    for folder, gain, tried in ((tmp_path / "tuning", 0.004, [1e-5, 1e-4]), (tmp_path, 0.001, [1e-4, 1e-3, 1e-2])):
+        found = changes(names).query("model == 'dcnv2'").assign(change=gain)
+        found.to_csv(folder / "synthetic-changes.csv", index=False)
+        rows = [
+            {"dataset": name, "k": 1, "drop_middle": False, "model": "dcnv2", "model_name": "DCNv2", "tier": "base",
+             "stage": "final" if penalty == tried[-2] else "search", "overrides": f'{{"training.l2_embedding": {penalty}}}'}
+            for name in names for penalty in tried
+        ]  # fmt: skip
+        pd.DataFrame(rows).to_csv(folder / "synthetic.csv", index=False)
+    arm = Arm("x", found.assign(open=found["dataset"] == names[0]), "here")
+    said = chapter.searched_further(arm, tmp_path).replace("\u00a0", " ")
+    assert said.startswith("Over the 2 cells that are not open the mean gain is +0.10 (-0.")
+    assert "searched to 0.01; with a search to 0.0001 it was +0.40 (" in said
+    (tmp_path / "tuning" / "synthetic-changes.csv").unlink()
+    assert chapter.searched_further(arm, tmp_path) == ""
+
+
 def test_smaller_cores_that_were_left_out_as_open_are_named() -> None:
     measured = pd.concat([changes(["a"]).assign(k=k) for k in (3, 6)])
     assert chapter.passed_over(measured[measured["k"] == 6], measured).startswith(
