@@ -1,7 +1,6 @@
 """The command line: ``ctrnb curate``, ``train``, ``sweep``, ``advise``, ``verify``, ``book`` and ``results``."""
 
 import json
-import warnings
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
@@ -281,9 +280,9 @@ def curated(dataset: str, k: int, drop_middle: bool, seed: int, data_dir: Path |
     """Return the curated dataset that the options of a command describe."""
     from ctrnb.data import load
     from ctrnb.data.curate import Curation, curate
+    from ctrnb.data.ratings import warn_of_dropped
 
     curation = Curation(k=k, drop_middle=drop_middle, seed=seed)
     ratings = load(dataset, data_dir=data_dir)
-    for reason, count in ratings.dropped.items():
-        warnings.warn(f"{ratings.name}: {count:,} {reason}", stacklevel=2)
+    warn_of_dropped(ratings)
     return curate(ratings, curation)

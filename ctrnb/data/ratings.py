@@ -1,5 +1,6 @@
 """The canonical ratings table that every source is turned into."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -69,6 +70,12 @@ class Ratings:
     middle: tuple[float, ...] = (3.0,)
     dropped: Mapping[str, int] = field(default_factory=dict)
     sample: Sample = Sample()
+
+
+def warn_of_dropped(ratings: Ratings) -> None:
+    """Warn, a line a reason, of what a documented policy left out of a dataset."""
+    for reason, count in ratings.dropped.items():
+        warnings.warn(f"{ratings.name}: {count:,} {reason}", stacklevel=2)
 
 
 def from_columns(

@@ -38,7 +38,8 @@ def dry_run(
 ) -> dict[str, Any]:
     """Return what a sweep would do, without training more than a probe.
 
-    Keys: study; trainings, done and left (at most, where the search decides); startable now; estimated_seconds for what
+    Keys: study; trainings, done (as far as the search has come: what stands behind a candidate that failed is not looked up) and
+    left (at most, where the search decides); startable now; estimated_seconds for what
     is left with ``workers`` trainings at a time; probes (how many short ones the estimate needed); cells, the counts by
     dataset, k, drop_middle and model. ``out`` and ``stacked``, of the sweep to come, are checked as it would.
     """
@@ -121,7 +122,7 @@ def sweep(
         "trainings": total(study),
         "done": shown.done,
         "reused": shown.reused,
-        "failed": [{"training": str(training), "reason": reason} for training, reason in state.failures.items()],
+        "failed": [{"training": str(step), "reason": reason} for step, reason in state.failures.items()],
         "complete": state.complete(),
         **write_ledger(state, out),
     }

@@ -28,6 +28,7 @@ from ctrnb.training.config import TIER_NAMES, TIERS
 
 GAINS = (("delta", "base"), ("gain", "control"))
 SUFFIXES = (".csv", ".parquet")
+Key = tuple[str, int, bool, str]
 FINAL = [*CELL, "tier", "seed", "split_seed"]  # which final training a row is
 
 
@@ -44,17 +45,21 @@ def tables(sweep: Sweep) -> tuple[pd.DataFrame, pd.DataFrame]:
     ``delta_low`` and ``delta_high``, a 95 % interval over test users, and ``delong_p``; and ``gain``, the same over the
     control. Rows with ``stage`` other than final are the search's.
     """
-    rows: dict[str, dict] = {}
+    rows: dict[Key, dict] = {}
     compared: list[pd.DataFrame] = []
     for group in sweep.groups:
         found = [(step, result) for step, result in finished(sweep, group)]
         for step, result in found:
-            row = training_row(sweep, step, result)
-            if row["run_id"] not in rows or step.stage == "final":
-                rows[row["run_id"]] = row
+            if (key := row_of(group, result)) not in rows or step.stage == "final":
+                rows[key] = training_row(sweep, step, result)
         compared.append(compare(sweep, group, found, rows))
     table = with_holm(pd.concat(compared, ignore_index=True)) if any(map(len, compared)) else pd.DataFrame()
     return pd.DataFrame(rows.values()), table
+
+
+def row_of(group: Group, result: RunResult) -> Key:
+    """Return which row of the ledger a group's run is: two cores may hold the same data, and then share their runs."""
+    return group.dataset, group.k, group.drop_middle, result.row["run_id"]
 
 
 def finished(sweep: Sweep, group: Group) -> list[tuple[Step, RunResult]]:
@@ -118,7 +123,7 @@ def densities(encoded: Encoded) -> dict[str, float]:
     }
 
 
-def compare(sweep: Sweep, group: Group, found: list[tuple[Step, RunResult]], rows: dict[str, dict]) -> pd.DataFrame:
+def compare(sweep: Sweep, group: Group, found: list[tuple[Step, RunResult]], rows: dict[Key, dict]) -> pd.DataFrame:
     """Return the changes of a group, and write each run's own into its row."""
     runs = final_runs(group, found)
     if not runs:
@@ -126,7 +131,7 @@ def compare(sweep: Sweep, group: Group, found: list[tuple[Step, RunResult]], row
     encoded = [sweep.splits.encoded(group.training(each, "base", ()).split) for each in group.repetitions]
     draws = resample(runs, encoded, repeats=sweep.study.repeats)
     for (tier, number), result in runs.items():
-        rows[result.row["run_id"]] |= own_changes(runs, draws, tier, number, encoded[number])
+        rows[row_of(group, result)] |= own_changes(runs, draws, tier, number, encoded[number])
     keys = {
         "dataset": encoded[0].name,
         "k": group.k,

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ctrnb.data import Curated, Encoded, Ratings, curate, encode, load
+from ctrnb.data.ratings import warn_of_dropped
 from ctrnb.errors import ConfigError, RunError
 from ctrnb.study.description import Study
 from ctrnb.study.jobs import Failure, Files, Job, Outcome
@@ -110,6 +111,8 @@ class Splits:
                     f"{other} and {dataset} are both named {name!r}, and a ledger could not tell them apart: write "
                     "another name = ... into one of them."
                 )
+        if dataset not in self.names:  # loaded for the first time
+            warn_of_dropped(found)
         self.names[dataset] = found.name
         return found
 
@@ -130,7 +133,7 @@ class Sweep:
             its like is a stack too, for the CUDA graph.
         splits: the datasets, where several sweeps share them; default: those of the usual data folder.
         known: validation AUC of every finished training, None for a failed one.
-        failures: why trainings failed, by training.
+        failures: why trainings failed.
     """
 
     study: Study
@@ -141,7 +144,7 @@ class Sweep:
     observer: Observer = field(default_factory=Observer)
     known: dict[Training, float | None] = field(default_factory=dict)
     run_ids: dict[Training, str] = field(default_factory=dict)
-    failures: dict[Training, str] = field(default_factory=dict)
+    failures: dict[Step, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.groups: list[Group] = groups(self.study)
@@ -209,8 +212,8 @@ class Sweep:
             RunError: one did.
         """
         if self.failures:
-            training, reason = next(iter(self.failures.items()))
-            raise RunError(f"{self.study.name}: trainings failed: {len(self.failures)}, the first {training}: {reason}")
+            step, reason = next(iter(self.failures.items()))
+            raise RunError(f"{self.study.name}: trainings failed: {len(self.failures)}, the first {step}: {reason}")
 
     def run(self, engine: Engine, clock: Callable[[], float] = time.monotonic) -> None:
         """Train what is open, as far as the budget goes; failures are kept and the rest goes on."""
@@ -312,7 +315,7 @@ class Sweep:
     def fail(self, step: Step, reason: str) -> None:
         """Take a training as failed: what needs it is not started, the rest goes on."""
         self.known[step.training] = None
-        self.failures[step.training] = reason
+        self.failures[step] = reason
         self.observer.failed(step, reason)
 
 

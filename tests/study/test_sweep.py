@@ -133,9 +133,34 @@ def test_a_parent_that_is_damaged_while_the_sweep_runs_is_redone(own: Path, ledg
     pd.testing.assert_frame_equal(ledger(own), ledger(own, "whole"))
 
 
+def test_two_cores_that_hold_the_same_data_have_a_row_each(own: Path, ledger) -> None:
+    """Every user and item of the table has more than three ratings; the two cores share their trainings."""
+    path = own / "study.toml"
+    path.write_text(path.read_text().replace("k = [2]", "k = [3]"))
+    alone = sweep(own)
+    path.write_text(path.read_text().replace("k = [3]", "k = [3, 2]"))
+    assert sweep(own)["complete"] and alone["complete"]
+    table = ledger(own)
+    three, two = (table[table["k"] == k].drop(columns="k").reset_index(drop=True) for k in (3, 2))
+    assert len(three) == TRAININGS
+    pd.testing.assert_frame_equal(three, two)
+
+
+def test_what_the_data_left_out_is_said_once(own: Path) -> None:
+    (own / "r.csv").write_text((own / "r.csv").read_text() + "\nu1,i7,3\nu1,i7,4")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        sweep(own)
+    said = [str(each.message) for each in caught if "duplicate" in str(each.message)]
+    assert len(said) == 1 and said[0].startswith("own: ")
+
+
 def test_a_failed_training_is_reported_and_the_rest_goes_on(own: Path, ledger, capsys) -> None:
     outcome = sweep(own, Failing("ft"))
-    assert len(outcome["failed"]) == 2 and outcome["failed"][0]["reason"] == "as asked" and not outcome["complete"]
+    assert [each["training"].partition("(")[2] for each in outcome["failed"]] == [
+        "search: training.learning_rate=0.001)", "search: training.learning_rate=0.01)"
+    ]  # fmt: skip
+    assert outcome["failed"][0]["reason"] == "as asked" and not outcome["complete"]
     assert set(ledger(own)["tier"]) == {"base", "ts"}
     assert "failed: as asked" in capsys.readouterr().err
 
