@@ -60,16 +60,21 @@ def by_neighbourhood(encoded: Encoded, quantiles: Sequence[float] = TERTILES) ->
 def by_field(encoded: Encoded, users: pd.DataFrame, name: str, most: int = 8) -> Grouping:
     """Return users by a field such as gender or age; beyond the ``most`` frequent values a user has no group.
 
+    A value that reads like everyone's group, "all", is called "NAME = all".
+
     Args:
         users: of the curated dataset, one row a user, in the order of ``encoded``.
 
     Raises:
-        ConfigError: there is no such field.
+        ConfigError: there is no such field, or no user has a value of it.
     """
     if name not in users or len(users) != len(encoded.user_side.id_code):
         raise ConfigError(f"users have no field {name!r}. They have: {', '.join(map(str, users.columns)) or 'none'}.")
     column = users[name].astype("string")
+    column = column.replace(EVERYONE, f"{name} = {EVERYONE}")
     labels = tuple(sorted(column.value_counts().index[:most]))
+    if not labels:
+        raise ConfigError(f"no user has a value of {name!r}. Leave that field out.")
     return Grouping(name, labels, pd.Index(labels).get_indexer(column).astype(np.int8))
 
 

@@ -48,7 +48,12 @@ def write_analysis(
     name, folder = read_study(study).name, results_folder(out)
     cells = list(finished_cells(study, runs, data_dir=data_dir))
     if not cells:
-        raise RunError(f"{study}: no model has a seed that is finished in every tier in {runs}. Name its --runs.")
+        raise RunError(
+            f"{study}: no model has a seed that is finished in every tier in {runs}. Name its --runs. Models whose seeds are of "
+            "several splits are passed over: their test parts are not paired."
+        )
+    if alone := [cell for cell in cells if not groups.comparisons_of(cell.runs)]:
+        raise ConfigError(f"{study}: {alone[0].model} has no two tiers to compare. Train base and another tier.")
     known = sorted({str(column) for cell in cells for column in cell.users})
     for field in fields:
         if field not in known:

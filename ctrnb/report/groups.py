@@ -86,6 +86,16 @@ def runs_of(
     }
 
 
+def tiers_of(runs: Runs) -> list[str]:
+    """Return the tiers of runs in their usual order."""
+    return [tier for tier in TIER_NAMES if any(tier == each for each, _ in runs)]
+
+
+def comparisons_of(runs: Runs) -> list[tuple[str, str]]:
+    """Return the pairs of tiers that are compared and both among the runs."""
+    return [pair for pair in COMPARISONS if set(pair) <= set(tiers_of(runs))]
+
+
 def breakdown(
     runs: Runs, encoded: Encoded, parts: Sequence[Grouping], *, repeats: int
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
@@ -93,8 +103,7 @@ def breakdown(
 
     Within a grouping, intervals of its groups are widened for their number.
     """
-    tiers = [tier for tier in TIER_NAMES if any(tier == each for each, _ in runs)]
-    comparisons = [pair for pair in COMPARISONS if set(pair) <= set(tiers)]
+    tiers, comparisons = tiers_of(runs), comparisons_of(runs)
     found: tuple[list, list, list] = ([], [], [])
     for grouping in parts:
         draws = draws_by_group(runs, encoded, grouping, repeats=repeats)

@@ -144,6 +144,10 @@ def test_fields_make_groups_and_an_unknown_field_is_refused(small: Encoded) -> N
     assert gr.sizes(small, grouping)["users"].sum() == (grouping.code >= 0).sum()
     with pytest.raises(ConfigError, match="no field 'income'. They have: gender"):
         gr.by_field(small, users, "income")
+    named = gr.by_field(small, users.replace("M", "all"), "gender")
+    assert named.labels == ("F", "gender = all") and (named.code == grouping.code).all()
+    with pytest.raises(ConfigError, match="no user has a value of 'gender'"):
+        gr.by_field(small, users.assign(gender=None), "gender")
 
 
 def test_effort_on_the_underserved_is_told_from_effort_on_all(small: Encoded, runs: dict) -> None:

@@ -185,6 +185,11 @@ def test_a_finished_study_is_broken_down_without_training(tmp_path: Path, monkey
         app, ["results", "analyse", str(tmp_path / "s.toml"), "--runs", str(tmp_path / "elsewhere")]
     )
     assert empty.exit_code == 2 and "Name its --runs" in empty.output
+    (tmp_path / "one.toml").write_text((tmp_path / "s.toml").read_text().replace(', "ft"]', "]"))
+    alone = CliRunner().invoke(
+        app, ["results", "analyse", str(tmp_path / "one.toml"), "--runs", str(tmp_path / "runs")]
+    )
+    assert alone.exit_code == 2 and "dcnv2 has no two tiers to compare" in alone.output
     ledger = pd.read_csv(tmp_path / "s.csv")
     change = ledger.loc[ledger["tier"] == "ft", "delta"].mean()
     own = effect[(effect["grouping"] == "activity") & (effect["metric"] == "auc") & (effect["group"] == "all")]
