@@ -33,6 +33,7 @@ PENALTIES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)  # tried for Base
 LARGER = (3e-2, 1e-1, 3e-1, 1.0)  # tried one after the other while the largest so far serves Base best
 RATES, ANEW = (3e-4, 1e-3), (1e-4, 1e-3)  # of FT and the control: learning rates, and penalties beside Base's own
 SHARE = 0.85  # of the budget that trainings may take; the rest is for reading data and for the intervals
+START = 10.0  # seconds in which worker processes begin
 CAUTION = 1.3  # a round is taken to last this much longer than the one before
 FEWEST_EPOCHS = 2
 
@@ -137,7 +138,7 @@ def try_tiers(
     splits = Splits(data_dir)
     encoded = splits.encoded(Split(request.dataset, request.k, False, 0))
     epoch_seconds = probed(request, encoded, device)
-    beside, epochs = planned(request, epoch_seconds, engine.slots, ends - clock())
+    beside, epochs = planned(request, epoch_seconds, engine.slots, ends - clock() - START)
     one = max(epoch_seconds.values()) * min(epochs, UNKNOWN_EPOCHS)  # the longest training expected
     rest = after_base(request, epoch_seconds, engine.slots, epochs, beside or ())
     grid: Grid = {}
