@@ -5,6 +5,7 @@ under ``book/studies/splits``. They search nothing: settings are those that the 
 """
 
 from pathlib import Path
+from statistics import fmean
 
 import pandas as pd
 
@@ -59,7 +60,29 @@ def statement(folder: Path | None = None) -> str:
         f"Over {number} splits, each with a seed of its own, FT's gain over the control is on the same side as on the one split in "
         f"{same} of {cells}, within its interval in {within}, and beyond chance (Holm's test) in {sure['splits']}, against "
         f"{sure['one']} on the one split. From one split and seed to the next the gain has a standard deviation of "
-        f"{spread['splits']} points, by cell; from seed to seed on the one split, {spread['one']}."
+        f"{spread['splits']} points, by cell; from seed to seed on the one split, {spread['one']}. {optimism(folder)}"
+    ).strip()
+
+
+def optimism(folder: Path | None = None) -> str:
+    """Return FT's mean gain over the control on the split that chose the settings and on the others, in a sentence; empty where
+    there is not both."""
+    root, own, others = results_folder(folder), [], []
+    for name in ledgers(root / FOLDER):
+        chose, rows = measured(name, root), measured(name, root / FOLDER)
+        if chose is None or rows is None or "split_seed" not in chose:
+            continue
+        for _, cell in rows[rows["tier"] == "ft"].groupby(CELL):
+            here = cell["split_seed"].isin(chose["split_seed"])
+            if here.any() and not here.all():
+                own.append(cell.loc[here, "gain"].mean())
+                others.append(cell.loc[~here, "gain"].mean())
+    if not own:
+        return ""
+    larger = sum(one > other for one, other in zip(own, others, strict=True))
+    return (
+        f"On the split whose validation part chose the settings the mean gain is {100 * fmean(own):+.2f} points, on the others "
+        f"{100 * fmean(others):+.2f}; it is larger on the former in {larger} of {counted(len(own), 'cell')}."
     )
 
 
