@@ -147,7 +147,7 @@ def load_table(toml: Path, data_dir: Path | None = None) -> Ratings:
     names = [ratings.user, ratings.item, ratings.rating, *([ratings.timestamp] if ratings.timestamp else [])]
     frame = read_columns(path, names)
     for column in (ratings.user, ratings.item):
-        raise_if_missing(frame[column], path, column, "an id")
+        check_ids(frame[column], path, column)
     values = numbers(frame[ratings.rating], path, ratings.rating)
     raise_if(
         moved_by_rounding(values, description), frame[ratings.rating], path, ratings.rating,
@@ -311,6 +311,13 @@ def raise_if_missing(column: pd.Series, path: Place, name: str, what: str) -> No
         raise DataError(f"{path}, {line_of(missing[0], path)}, column {name}: {what} is missing.")
 
 
+def check_ids(column: pd.Series, path: Place, name: str) -> None:
+    """Raise DataError at the first id that is missing, or is bytes that are no text."""
+    raise_if_missing(column, path, name, "an id")
+    if not pd.api.types.is_numeric_dtype(column):
+        as_text(column, path, name)
+
+
 def numbers(column: pd.Series, path: Place, name: str) -> np.ndarray:
     """Return a column as float64.
 
@@ -362,7 +369,7 @@ def raise_if(bad: np.ndarray, column: pd.Series, path: Place, name: str, why: st
 def read_side(side: SideFile, path: Place) -> pd.DataFrame:
     """Return the fields of users or items, indexed by id as text."""
     frame = read_columns(path, [side.id, *(field.name for field in side.fields)], side.tags)
-    raise_if_missing(frame[side.id], path, side.id, "an id")
+    check_ids(frame[side.id], path, side.id)
     table = pd.DataFrame(index=pd.Index(frame[side.id].astype(str)))
     for field in side.fields:
         column = frame[field.name]
@@ -386,12 +393,16 @@ def as_text(column: pd.Series, path: Place, name: str) -> pd.Series:
     """Return a column as text, NA where it has no value.
 
     Raises:
-        DataError: a value of a Parquet file is bytes that are no text.
+        DataError: the first value of a Parquet file that is bytes and no text, with its row.
     """
     try:
         return column.astype("string")
     except UnicodeDecodeError:
-        raise DataError(f"{path}, column {name}: bytes that are not UTF-8. Save the column as text.") from None
+        no_text = np.array(
+            [isinstance(cell, bytes) and cell.decode(errors="ignore").encode() != cell for cell in column]
+        )
+        raise_if(no_text, column, path, name, "is bytes that are not UTF-8. Save the column as text")
+        raise
 
 
 def split_tags(cell: Any, separator: str) -> tuple[str, ...]:

@@ -216,6 +216,13 @@ def test_the_newer_review_does_not_depend_on_the_clocks_zone(tmp_path: Path, mon
         ("stars", [[3], [2]], "column stars: list<.*where one value a row is needed"),
         ("who", [{"a": 1}, {"a": 2}], "column who: struct<.*where one value"),
         ("who", ["a", None], "row 2, column who: an id is missing"),
+        (
+            "who",
+            [b"a", b"\xff" * 16],
+            r"row 2, column who: b'\\xff.*' is bytes that are not UTF-8. Save the column as text",
+        ),
+        ("what", pd.Categorical([b"\xff", b"y"]), r"row 1, column what: b'\\xff' is bytes that are not UTF-8"),
+        ("who", [b"a", "é".encode()], None),
         ("stars", [np.inf, 2], r"row 1, column stars: .*inf.* is not a finite number"),
         ("stars", ["3", "good"], "row 2, column stars: 'good'"),
         ("when", pd.to_datetime(["2020-01-01", None]), "row 2, column when: a time is missing"),
@@ -285,7 +292,10 @@ def test_ratings_kept_in_32_bits_are_what_they_say(tmp_path: Path) -> None:
         ([b"a|b", None], [("a", "b"), ()]),
         ([None, "a | b"], [(), ("a", "b")]),
         ([[[1]], [[2]]], "column kinds: list<.*where one value a row is needed"),
-        ([b"\xff", b"a"], "items.parquet, column kinds: bytes that are not UTF-8. Save the column as text"),
+        (
+            [b"\xff", b"a"],
+            "items.parquet, row 1, column kinds: .*xff' is bytes that are not UTF-8. Save the column as text",
+        ),
     ],
 )
 def test_tags_of_a_parquet_file_are_as_those_of_a_csv(tmp_path: Path, values: list, found: list | str) -> None:
@@ -308,10 +318,16 @@ def test_a_parquet_file_may_be_written_with_an_index(tmp_path: Path, index: str 
     assert found.users.index.tolist() == ["a", "b"] and found.interactions["rating"].tolist() == [3, 2]
 
 
+def test_an_id_of_an_item_that_is_no_text_is_named(tmp_path: Path) -> None:
+    pd.DataFrame({"what": [b"x", b"\xff"], "city": "Rome", "kinds": "", "price": 1}).to_parquet(tmp_path / "i.parquet")
+    with pytest.raises(CtrnbError, match="i.parquet, row 2, column what: .*xff' is bytes that are not UTF-8"):
+        read(tmp_path, "shop.toml", {"shop.toml": TOML.replace("items.csv", "i.parquet")})
+
+
 def test_a_category_that_is_no_text_is_named(tmp_path: Path) -> None:
     items = pd.DataFrame({"what": ["x", "y"], "city": [b"Rome", b"\xff"], "kinds": "", "price": 1})
     items.to_parquet(tmp_path / "items.parquet")
-    with pytest.raises(CtrnbError, match="column city: bytes that are not UTF-8"):
+    with pytest.raises(CtrnbError, match="row 2, column city: .*xff' is bytes that are not UTF-8"):
         read(tmp_path, "shop.toml", {"shop.toml": TOML.replace("items.csv", "items.parquet")})
 
 
