@@ -219,7 +219,7 @@ def read_columns(place: Place, names: list[str], lists: tuple[str, ...] = ()) ->
 
 
 def read_parquet(path: Path, names: list[str], lists: tuple[str, ...]) -> pd.DataFrame:
-    """Return the named columns of a Parquet file."""
+    """Return the named columns of a Parquet file, whatever pandas, which may have written it, has noted on its index."""
     import pyarrow.parquet
     from pyarrow import types
 
@@ -232,13 +232,11 @@ def read_parquet(path: Path, names: list[str], lists: tuple[str, ...]) -> pd.Dat
         if types.is_nested(kind.value_type if is_list else kind):
             raise DataError(f"{path}, column {name}: {kind} where one value a row is needed.")
         of_numbers += [name] if is_list and types.is_integer(kind.value_type) else []
-    frame = pd.read_parquet(path, columns=names)
-    if len(frame.columns) < len(names):  # pandas has made others the index that the file was written with
-        frame = frame.reset_index()
+    table = pyarrow.parquet.read_table(path, columns=names)
     for name in of_numbers:  # as text, since pandas makes fractions of them where one of them is missing
-        text = pyarrow.list_(pyarrow.string())
-        frame[name] = pyarrow.parquet.read_table(path, columns=[name])[name].cast(text).to_pandas().to_numpy()
-    return frame
+        text = table[name].cast(pyarrow.list_(pyarrow.string()))
+        table = table.set_column(table.column_names.index(name), name, text)
+    return table.to_pandas(ignore_metadata=True, integer_object_nulls=True)
 
 
 def read_csv(path: Path, names: list[str], separator: str) -> pd.DataFrame:

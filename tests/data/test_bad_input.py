@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -316,6 +317,39 @@ def test_a_parquet_file_may_be_written_with_an_index(tmp_path: Path, index: str 
     table.set_index(index).to_parquet(tmp_path / "ratings.parquet")
     found = read(tmp_path, "shop.toml", {"shop.toml": TOML.replace("ratings.csv", "ratings.parquet")})
     assert found.users.index.tolist() == ["a", "b"] and found.interactions["rating"].tolist() == [3, 2]
+
+
+@pytest.mark.parametrize(
+    "labels", [[0, 1, 2, 3], [("a", "who"), ("a", "what"), ("b", "stars"), ("b", "when")]], ids=str
+)
+def test_a_parquet_column_is_named_as_the_file_names_it(tmp_path: Path, labels: list) -> None:
+    """Pandas would make whole numbers or tuples of the names again."""
+    table = pd.DataFrame({"who": ["a", "b"], "what": ["x", "y"], "stars": [3.0, 2.0], "when": [1, 2]})
+    columns = pd.MultiIndex.from_tuples(labels) if isinstance(labels[0], tuple) else labels
+    table.set_axis(columns, axis=1).to_parquet(tmp_path / "ratings.parquet")
+    toml = TOML.replace("ratings.csv", "ratings.parquet")
+    for name, label in zip(table, labels, strict=True):
+        toml = toml.replace(f'= "{name}"', f'= "{label}"', 1)
+    assert read(tmp_path, "shop.toml", {"shop.toml": toml}).interactions["rating"].tolist() == [3, 2]
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        (pd.array([1, None], dtype="Int64"), "1"),
+        (pd.array([True, None], dtype="boolean"), "True"),
+        (pd.array(["a", None], dtype="string"), "a"),
+        (pd.Categorical(["a", None]), "a"),
+        (pd.to_datetime(["2020-01-01", None]), "2020-01-01"),
+        ([date(2020, 1, 1), None], "2020-01-01"),
+    ],
+    ids=lambda each: str(getattr(each, "dtype", "")),
+)
+def test_a_category_of_another_kind_is_its_text(tmp_path: Path, values, found: str) -> None:
+    items = pd.DataFrame({"what": ["x", "y"], "city": values, "kinds": "", "price": 1})
+    items.to_parquet(tmp_path / "items.parquet")
+    items = read(tmp_path, "shop.toml", {"shop.toml": TOML.replace("items.csv", "items.parquet")}).items
+    assert items.loc["x", "city"] == found and pd.isna(items.loc["y", "city"])
 
 
 def test_an_id_of_an_item_that_is_no_text_is_named(tmp_path: Path) -> None:
