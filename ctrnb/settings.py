@@ -16,13 +16,15 @@ from ctrnb.errors import ConfigError, nearest
 
 T = TypeVar("T")
 NAME = re.compile(r"\w[\w .,()+-]*")
+LARGEST_NUMBER, LARGEST_SEED = 2**31 - 1, 2**63 - 1  # whole numbers that numpy and torch take as sizes, and as seeds
 
 
 def build(cls: type[T], values: Mapping[str, Any], *, where: str = "") -> T:
     """Return ``cls(**values)`` with every value converted to its field's type.
 
     Raises:
-        ConfigError: a name that ``cls`` lacks (with the nearest one), one that it needs, or a value of another type.
+        ConfigError: a name that ``cls`` lacks (with the nearest one), one that it needs, a value of another type, or a whole
+            number other than a seed that is too large.
     """
     hints = get_type_hints(cls)
     names = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
@@ -38,12 +40,40 @@ def build(cls: type[T], values: Mapping[str, Any], *, where: str = "") -> T:
         except ConfigError:  # from settings within these; it says more
             raise
         except (TypeError, ValueError, OverflowError, RecursionError):
-            raise ConfigError(f"{cls.__name__}.{name}={value!r}{place}: expected {describe(hints[name])}.") from None
+            raise ConfigError(
+                f"{cls.__name__}.{name}={shown(value)}{place}: expected {describe(hints[name])}."
+            ) from None
+        if "seed" not in name:
+            check_size(converted[name], f"{cls.__name__}.{name}={shown(value)}{place}")
     required = [each.name for each in dataclasses.fields(cls) if has_no_default(each)]  # type: ignore[arg-type]
     missing = [name for name in required if name not in converted]
     if missing:
         raise ConfigError(f"{cls.__name__}{place} lacks {', '.join(missing)}. It needs: {', '.join(required)}.")
     return cls(**converted)
+
+
+def check_size(value: Any, where: str) -> None:
+    """Raise ConfigError for a whole number that is too large, among others too."""
+    if isinstance(value, tuple):
+        for each in value:
+            check_size(each, where)
+    elif isinstance(value, int) and value > LARGEST_NUMBER:
+        raise ConfigError(f"{where}: a whole number must be below 2**31. Give a smaller one.")
+
+
+def check_seed(seed: int, where: str = "seed") -> None:
+    """Raise ConfigError for a seed out of range."""
+    if not 0 <= seed <= LARGEST_SEED:
+        raise ConfigError(f"{where}={shown(seed)}: a seed is a whole number from 0 to 2**63 - 1.")
+
+
+def shown(value: Any) -> str:
+    """Return a value as a message writes it, without its middle where it is long."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no whole number of so many digits
+        return "a number of thousands of digits"
+    return text if len(text) <= 200 else f"{text[:100]} ... {text[-20:]}"
 
 
 def check_name(name: str, where: str) -> None:

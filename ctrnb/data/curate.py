@@ -11,6 +11,7 @@ import pandas as pd
 
 from ctrnb.data.ratings import Field, Ratings, Sample
 from ctrnb.errors import ConfigError, DataError
+from ctrnb.settings import check_seed, check_size, shown
 
 PARTS = ("train", "valid", "test")
 
@@ -33,12 +34,12 @@ class Curation:
 
     def __post_init__(self) -> None:
         for name in ("k", "seed"):
-            if not float(getattr(self, name)).is_integer():
+            if getattr(self, name) % 1:
                 raise ConfigError(f"{name}={getattr(self, name)}: it is a whole number.")
         if self.k < 1:
             raise ConfigError(f"k={self.k}: a k-core needs k of at least 1.")
-        if self.seed < 0:
-            raise ConfigError(f"seed={self.seed}: a seed is 0 or more.")
+        check_size(self.k, f"k={shown(self.k)}")
+        check_seed(self.seed)
         if len(self.fractions) != 3 or min(self.fractions) <= 0 or abs(sum(self.fractions) - 1) > 1e-9:
             raise ConfigError(f"fractions={self.fractions}: give three positive fractions that add up to 1.")
 

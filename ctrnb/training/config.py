@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from ctrnb.errors import ConfigError, nearest
 from ctrnb.models import model_config
-from ctrnb.settings import build, read_toml
+from ctrnb.settings import build, check_seed, read_toml
 
 TIER_NAMES = {"base": "Base", "control": "Control", "ft": "FT", "ts": "TS"}
 TIERS = tuple(TIER_NAMES)
@@ -123,8 +123,7 @@ class Specification:
     parent: str | None = None  # run_id of the training this one starts from or takes its budget from
 
     def __post_init__(self) -> None:
-        if not 0 <= self.seed < 2**63:
-            raise ConfigError(f"seed={self.seed}: a seed is a whole number from 0 to 2**63 - 1.")
+        check_seed(self.seed)
 
     @property
     def run_id(self) -> str:

@@ -67,6 +67,12 @@ def test_what_the_seeds_are_of(vary: str, repetitions: tuple) -> None:
         (CELL + "[fixed]\ntraining.epoch = 1", "no setting 'epoch'"),
         (CELL + "[fixed]\ntrainig.epochs = 1", "no section 'trainig'.*Did you mean 'training'"),
         (CELL + "[fixed]\nepochs = 1", "no section 'epochs'"),
+        (CELL + "[fixed]\nencoder.layers = 1" + "0" * 21, "EncoderConfig.layers=10* in encoder: a whole number"),
+        (
+            CELL + "[fixed]\nencoder.layers = 0x" + "f" * 5000,
+            "layers=a number of thousands of digits in encoder: a whole number",
+        ),
+        (CELL.replace("3", "3000000000"), r"Cell.k=\[3000000000\]: a whole number must be below 2\*\*31"),
         (CELL + "[grid.dcn.base]\ntraining.epochs = [1]", "grid.dcn: no such model.*dcnv2"),
         (CELL + "[grid.any.fts]\ntraining.epochs = [1]", "grid.any.fts: no such tier.*Did you mean"),
         (CELL + "[grid.any.ft]\ntraining.epochs = 1", "must be a list"),
