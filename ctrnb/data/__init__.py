@@ -42,7 +42,7 @@ def load(dataset: str | Path, *, data_dir: Path | None = None) -> Ratings:
         return varied(name, settings, lambda: load(name, data_dir=data_dir))
     if name in SOURCES:
         return SOURCES[name](data_dir)
-    if Path(name).suffix == ".toml":
+    if Path(name).suffix.lower() == ".toml":
         return load_table(Path(name), data_dir)
     raise DataError(
         f"no dataset {str(dataset)!r}.{nearest(str(dataset), SOURCES)} Datasets: {', '.join(SOURCES)}, or the path of "

@@ -7,7 +7,7 @@
     middle = [3]                # middle ratings (weak supervision); default [3]
 
     [ratings]
-    path = "ratings.csv"        # .csv, .tsv, .csv.gz, .parquet; relative to this file or to the data folder
+    path = "ratings.csv"        # .csv, .tsv, .csv.gz, .parquet, .pq; relative to this file or to the data folder
     user = "user_id"            # names of columns
     item = "item_id"
     rating = "stars"
@@ -42,6 +42,8 @@ from ctrnb.data.raw import DAMAGE, data_folder, open_file
 from ctrnb.errors import ConfigError, DataError, nearest
 from ctrnb.settings import build, check_name, read_toml
 
+PARQUET = (".parquet", ".pq")
+PARQUET_START = b"PAR1\x15"  # a CSV's first column may be PAR1, but no byte of a text follows as it does here
 LARGEST = float(np.finfo(np.float32).max)  # ratings and numeric fields are kept in 32 bits
 
 
@@ -184,7 +186,7 @@ def find_file(name: str, separator: str | None, toml: Path, data_dir: Path | Non
     for place in places:
         try:
             if place.is_file():
-                return Place(place, separator or ("\t" if ".tsv" in place.suffixes else ","))
+                return Place(place, separator or ("\t" if ".tsv" in map(str.lower, place.suffixes) else ","))
         except OSError:  # no name that a file can have
             continue
     raise DataError(
@@ -205,7 +207,7 @@ def read_columns(place: Place, names: list[str], lists: tuple[str, ...] = ()) ->
 
     names, path = list(dict.fromkeys(names)), place.path
     try:
-        if path.suffix == ".parquet":
+        if is_parquet(path):
             return read_parquet(path, names, lists)
         return read_csv(path, names, place.separator)
     except pd.errors.EmptyDataError:
@@ -216,6 +218,11 @@ def read_columns(place: Place, names: list[str], lists: tuple[str, ...] = ()) ->
         raise
     except (ValueError, OSError, ArrowException, *DAMAGE) as error:  # pandas and pyarrow name the line
         raise DataError(f"{path} cannot be read: {' '.join(str(error).split())}") from None
+
+
+def is_parquet(path: Path) -> bool:
+    """Return whether a file's name says that it is Parquet."""
+    return path.suffix.lower() in PARQUET
 
 
 def read_parquet(path: Path, names: list[str], lists: tuple[str, ...]) -> pd.DataFrame:
@@ -248,8 +255,11 @@ def read_csv(path: Path, names: list[str], separator: str) -> pd.DataFrame:
     from pyarrow import csv as arrow
 
     with open_file(path) as stream:
-        if stream.read(4) == b"PK\x03\x04":
-            raise DataError(f"{path} is a zip archive. Unpack it, and name the table that it holds.")
+        start = stream.read(len(PARQUET_START))
+    if start.startswith(b"PK\x03\x04"):
+        raise DataError(f"{path} is a zip archive. Unpack it, and name the table that it holds.")
+    if start == PARQUET_START:
+        raise DataError(f"{path} is a Parquet file. Give it a name that ends in {' or '.join(PARQUET)}.")
     with open_file(path) as stream:
         header = pd.read_csv(
             stream, header=None, nrows=1, sep=separator, encoding="utf-8-sig", dtype=str, keep_default_na=False,
@@ -290,7 +300,7 @@ def line_of(row: int, place: Place) -> str:
 
     The CSV is read again up to there, since cells may hold line breaks.
     """
-    if place.path.suffix == ".parquet":
+    if is_parquet(place.path):
         return f"row {row + 1}"
     with open_file(place.path) as stream:
         text = io.TextIOWrapper(stream, "utf-8-sig", errors="replace", newline="")  # type: ignore[arg-type]

@@ -116,7 +116,7 @@ def named_files(values: Any, folder: Path, seen: set[Path] | None = None) -> Ite
         path = folder / parts(text)[0]
         if not os.path.isfile(path):  # unlike Path.is_file, it takes any text
             continue
-        if path.suffix != ".toml":
+        if path.suffix.lower() != ".toml":
             yield text, state(path)
         elif path not in seen:
             seen.add(path)

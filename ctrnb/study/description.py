@@ -187,7 +187,7 @@ def about_models(study: Study, models: Sequence[str], path: Path) -> Study:
 
 def relative(dataset: str, study: Path) -> str:
     """Return a dataset's name, or the path of its TOML as seen from the current folder, with a variant's settings."""
-    return str(study.parent / dataset) if Path(split_variant(dataset)[0]).suffix == ".toml" else dataset
+    return str(study.parent / dataset) if Path(split_variant(dataset)[0]).suffix.lower() == ".toml" else dataset
 
 
 def flatten(table: Any, where: str) -> dict[str, Any]:

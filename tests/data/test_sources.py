@@ -1,3 +1,4 @@
+import gzip
 import io
 import json
 import tarfile
@@ -213,6 +214,34 @@ def test_parquet_and_csv_give_the_same_ratings(tmp_path: Path) -> None:
     pd.read_csv(tmp_path / "ratings.csv").to_parquet(tmp_path / "ratings.parquet")
     parquet = load(shop(tmp_path, **{"shop.toml": TOML.replace("ratings.csv", "ratings.parquet")}))
     pd.testing.assert_frame_equal(csv.interactions, parquet.interactions)
+
+
+@pytest.mark.parametrize("name", ["R.CSV", "R.CSV.GZ", "R.TSV", "R.TSV.GZ", "R.PARQUET", "r.Parquet", "r.pq", "R.PQ"])
+def test_a_suffix_may_be_in_capitals(tmp_path: Path, name: str) -> None:
+    csv = load(shop(tmp_path))
+    if "p" in name.lower():
+        pd.read_csv(tmp_path / "ratings.csv").to_parquet(tmp_path / name)
+    else:
+        content = RATINGS.replace(",", "\t" if "TSV" in name else ",").encode()
+        (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith("GZ") else content)
+    (tmp_path / "Shop2.TOML").write_text(TOML.replace("ratings.csv", name))
+    pd.testing.assert_frame_equal(load(tmp_path / "Shop2.TOML").interactions, csv.interactions)
+    varied = load(f"{tmp_path / 'Shop2.TOML'}:thin=0.5").interactions
+    pd.testing.assert_frame_equal(varied, csv.interactions)
+
+
+def test_a_row_of_a_parquet_file_in_capitals_is_named(tmp_path: Path) -> None:
+    pd.read_csv(io.StringIO(RATINGS.replace("2,1", "good,1"))).to_parquet(tmp_path / "R.PQ")
+    with pytest.raises(DataError, match="R.PQ, row 3, column stars: 'good'"):
+        load(shop(tmp_path, **{"shop.toml": TOML.replace("ratings.csv", "R.PQ")}))
+
+
+def test_a_parquet_file_of_another_name_is_named_and_a_column_par1_is_none(tmp_path: Path) -> None:
+    pd.read_csv(io.StringIO(RATINGS)).to_parquet(tmp_path / "ratings.dat")
+    with pytest.raises(DataError, match=r"ratings.dat is a Parquet file. Give it a name that ends in .parquet or .pq"):
+        load(shop(tmp_path, **{"shop.toml": TOML.replace("ratings.csv", "ratings.dat")}))
+    named = {"shop.toml": TOML.replace("who", "PAR1"), "ratings.csv": RATINGS.replace("who", "PAR1")}
+    assert load(shop(tmp_path, **named)).interactions["rating"].tolist() == [3.0, 2.0]
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,11 @@ def test_a_study_is_read_with_defaults_and_paths_relative_to_it(own: Path) -> No
     assert study.common() == (("training.epochs", 1), ("training.precision", "fp32"))
 
 
+def test_a_dataset_toml_in_capitals_is_relative_to_the_study_too(tmp_path: Path) -> None:
+    study = read_study(written(tmp_path, CELL.replace("synthetic", "Own.TOML:thin=0.5")))
+    assert study.cells[0].datasets == (str(tmp_path / "Own.TOML:thin=0.5"),)
+
+
 def test_a_models_own_grid_wins_over_any(tmp_path: Path) -> None:
     text = (
         CELL + "[grid.any.ts]\nencoder.layers = [1, 2]\ntraining.patience = [3]\n[grid.afn.ts]\nencoder.layers = [0]\n"
