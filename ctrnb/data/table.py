@@ -28,6 +28,7 @@ stars, would leak the labels.
 
 import csv
 import io
+import os
 from collections import deque
 from dataclasses import dataclass
 from itertools import islice
@@ -177,18 +178,20 @@ def find_file(name: str, separator: str | None, toml: Path, data_dir: Path | Non
     """Return a file beside the TOML, or in the data folder or its folder of the TOML's name.
 
     Raises:
-        DataError: it is in none of them; all are named.
+        DataError: it is in none of them, all of which are named, or it is a folder.
     """
     folder = data_folder(data_dir)
     places = [toml.parent / name]
     if folder is not None:
         places += [folder / name, folder / toml.stem / name]
     for place in places:
-        try:
-            if place.is_file():
-                return Place(place, separator or ("\t" if ".tsv" in map(str.lower, place.suffixes) else ","))
-        except OSError:  # no name that a file can have
-            continue
+        if os.path.isfile(place):  # unlike Path.is_file, it takes a name that no file can have
+            return Place(place, separator or ("\t" if ".tsv" in map(str.lower, place.suffixes) else ","))
+    for place in places:
+        if os.path.isdir(place):
+            raise DataError(
+                f"{toml} names {name!r}, and {place} is a folder. Name one file; a table in parts must be joined into one."
+            )
     raise DataError(
         f"{toml} names {name!r}, which is not at {' or '.join(map(str, places))}. Set --data-dir or CTRNB_DATA."
     )

@@ -230,6 +230,16 @@ def test_a_suffix_may_be_in_capitals(tmp_path: Path, name: str) -> None:
     pd.testing.assert_frame_equal(varied, csv.interactions)
 
 
+def test_a_folder_is_no_table_unless_a_file_of_its_name_is_in_the_data_folder(tmp_path: Path) -> None:
+    toml = shop(tmp_path, **{"shop.toml": TOML.replace("ratings.csv", "parts.parquet")})
+    (tmp_path / "parts.parquet").mkdir()
+    with pytest.raises(DataError, match=r"names 'parts.parquet', and .*parts.parquet is a folder. Name one file"):
+        load(toml, data_dir=tmp_path / "data")
+    (tmp_path / "data").mkdir()
+    pd.read_csv(tmp_path / "ratings.csv").to_parquet(tmp_path / "data" / "parts.parquet")
+    assert load(toml, data_dir=tmp_path / "data").interactions["rating"].tolist() == [3.0, 2.0]
+
+
 def test_a_row_of_a_parquet_file_in_capitals_is_named(tmp_path: Path) -> None:
     pd.read_csv(io.StringIO(RATINGS.replace("2,1", "good,1"))).to_parquet(tmp_path / "R.PQ")
     with pytest.raises(DataError, match="R.PQ, row 3, column stars: 'good'"):
