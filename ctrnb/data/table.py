@@ -45,6 +45,10 @@ from ctrnb.settings import build, check_name, read_toml
 
 PARQUET = (".parquet", ".pq")
 PARQUET_START = b"PAR1\x15"  # a CSV's first column may be PAR1, but no byte of a text follows as it does here
+NO_TIME = (
+    "is not a time in whole seconds. Write whole seconds since 1970-01-01, or save the column in Parquet as timestamps "
+    "of whole seconds"
+)
 LARGEST = float(np.finfo(np.float32).max)  # ratings and numeric fields are kept in 32 bits
 
 
@@ -329,15 +333,15 @@ def check_ids(column: pd.Series, path: Place, name: str) -> None:
         as_text(column, path, name)
 
 
-def numbers(column: pd.Series, path: Place, name: str) -> np.ndarray:
+def numbers(column: pd.Series, path: Place, name: str, why: str = "is not a finite number") -> np.ndarray:
     """Return a column as float64.
 
     Raises:
-        DataError: the first value that is missing, not a number or not finite, with its line.
+        DataError: the first value that is missing, not a number or not finite, with its line; ``why`` says what is wrong.
     """
     raise_if_missing(column, path, name, "a number")
     values = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
-    raise_if(~(np.abs(values) <= LARGEST), column, path, name, "is not a finite number")
+    raise_if(~(np.abs(values) <= LARGEST), column, path, name, why)
     return values
 
 
@@ -362,11 +366,11 @@ def times(column: pd.Series, path: Place, name: str) -> np.ndarray:
     if pd.api.types.is_datetime64_any_dtype(column):
         raise_if_missing(column, path, name, "a time")
         seconds = column.dt.as_unit("s")
-        raise_if((seconds != column).to_numpy(), column, path, name, "is not a time in whole seconds")
+        raise_if((seconds != column).to_numpy(), column, path, name, NO_TIME)
         return seconds.astype(np.int64).to_numpy()
-    values = numbers(column, path, name)
+    values = numbers(column, path, name, NO_TIME)
     bad = (np.abs(values) >= 2**53) | (values != np.floor(values))
-    raise_if(bad, column, path, name, "is not a time in whole seconds")
+    raise_if(bad, column, path, name, NO_TIME)
     return values.astype(np.int64)
 
 

@@ -119,6 +119,7 @@ REFUSED = [
     ("shop.toml", "ratings.csv", HEADER + "a,x,True,5\n", "line 2, column stars: 'True'"),
     ("shop.toml", "ratings.csv", HEADER + 'a,x,"3,5",5\n', "line 2, column stars: '3,5'"),
     ("shop.toml", "ratings.csv", HEADER + "a,x,3,1.5\n", "column when: '1.5' is not a time in whole seconds"),
+    ("shop.toml", "ratings.csv", HEADER + "a,x,3,2020-09-13 12:26:40\n", "line 2, column when: '2020-09-13 12:26:40' is not a time in whole seconds. Write whole seconds since"),
     ("shop.toml", "ratings.csv", HEADER + "a,x,3,1700000000000000000\n", "is not a time in whole seconds"),
     ("shop.toml", "ratings.csv", HEADER + '"a,x,3,5\nb,y,2,1\n', "Row #2: Expected 4 columns"),  # an open quote
     ("shop.toml", "ratings.csv", HEADER + "a,x,3,5\n\nb,y,3,4\n", "line 3, column who: an id is missing"),
@@ -231,6 +232,11 @@ def test_the_newer_review_does_not_depend_on_the_clocks_zone(tmp_path: Path, mon
             "when",
             pd.to_datetime(["2020-01-01 00:00:00", "2020-01-01 00:00:00.9"], format="ISO8601"),
             "row 2, column when: Timestamp.* is not a time in whole",
+        ),
+        (
+            "when",
+            [date(2020, 1, 1)] * 2,
+            r"row 1, column when: datetime.date.* is not a time in whole seconds. Write whole",
         ),
         ("when", pd.to_datetime(["2020-01-01", "2021-01-01"], utc=True), None),
         ("stars", [Decimal("3.5"), Decimal("2")], None),
