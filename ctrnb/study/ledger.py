@@ -222,7 +222,7 @@ def check_replaceable(sweep: Sweep, ledger: Path) -> None:
     That is a file that is no ledger or no table of changes, and a ledger with final trainings that are not of the study,
     or more of them than its budget allows for.
     """
-    for path, columns in ((ledger, FINAL), (changes_path(ledger), ["metric", "tier", "reference"])):
+    for path, columns in ((ledger, [*FINAL, "stage"]), (changes_path(ledger), ["metric", "tier", "reference"])):
         if path.exists() and not set(columns) <= set(table := read_table(path)) and len(table.columns):
             raise ConfigError(f"{path} is no table of a sweep's, and would be overwritten. Name another file by --out.")
     planned = {

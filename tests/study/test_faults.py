@@ -192,6 +192,15 @@ def test_a_file_that_is_no_ledger_is_not_overwritten(own: Path, name: str) -> No
     assert place.read_bytes() == before and not list((own / "runs").glob("*/run.json"))
 
 
+def test_a_table_with_a_ledgers_keys_alone_is_not_overwritten(own: Path) -> None:
+    keys = "dataset,k,drop_middle,model,tier,seed,split_seed\n"
+    (own / "mine.csv").write_text(keys)
+    for options in ((), ("--dry-run",)):
+        given = [*arguments(own, out=own / "mine.csv"), *options]
+        ends_in_one_line(CliRunner().invoke(app, given), "mine.csv is no table of a sweep's")
+    assert (own / "mine.csv").read_text() == keys
+
+
 def test_an_empty_file_may_be_written(own: Path) -> None:
     (own / "new.csv").touch()
     outcome = command.sweep(
