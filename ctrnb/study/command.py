@@ -49,6 +49,7 @@ def dry_run(
     study = read_study(path, models)
     out = out or runs / f"{study.name}.csv"
     check_suffix(out)
+    check_writable(out, dry=True)
     sweep = Sweep(study, RunStore(runs), Splits(data_dir), device=device)
     startable = len(sweep.open_steps())
     check_replaceable(sweep, out)

@@ -8,7 +8,9 @@ Both are derived from the runs folder and can be made again at any time; a suffi
 
 import json
 import os
+import stat
 import tempfile
+from contextlib import suppress
 from errno import EISDIR
 from pathlib import Path
 from typing import Any
@@ -196,15 +198,21 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
         raise RunError(f"{path} could not be written: {error.strerror or error}.") from None
 
 
-def check_writable(ledger: Path) -> None:
-    """Raise RunError unless a ledger and its changes can be written: before hours of training rather than after them."""
+def check_writable(ledger: Path, *, dry: bool = False) -> None:
+    """Raise RunError unless a ledger and its changes can be written: before hours of training rather than after them.
+
+    Args:
+        dry: create nothing, and find only what can be seen without: a folder of that name, or a file in place of its folder.
+    """
     for path in (ledger, changes_path(ledger)):
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if path.is_dir():
-                raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
-            with temporary_file(path, delete=True):
-                pass
+            with suppress(FileNotFoundError):
+                if stat.S_ISDIR(path.stat().st_mode):
+                    raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
+            if not dry:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with temporary_file(path, delete=True):
+                    pass
         except OSError as error:
             raise RunError(
                 f"{path} cannot be written: {error.strerror or error}. Name another place by --out."

@@ -280,6 +280,28 @@ def ends_in_one_line(result, message: str) -> None:
     assert result.exception is None or isinstance(result.exception, SystemExit)
 
 
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [
+        ("l.csv", "l.csv cannot be written: Is a directory. Name another place by --out"),
+        ("r.csv/l.csv", "r.csv/l.csv cannot be written: Not a directory. Name another place by --out"),
+        ("m.csv", "m-changes.csv cannot be written: Is a directory"),
+    ],
+)
+def test_a_dry_run_refuses_a_ledgers_place_as_the_sweep_would(own: Path, out: str, message: str) -> None:
+    for name in ("l.csv", "m-changes.csv"):
+        (own / name).mkdir()
+    for options in (["--dry-run"], []):
+        before = sorted(own.iterdir())
+        ends_in_one_line(CliRunner().invoke(app, [*arguments(own, out=own / out), *options]), message)
+        assert sorted(own.iterdir()) == before
+
+
+def test_a_dry_run_does_not_create_a_ledgers_folder(own: Path) -> None:
+    given = [*arguments(own, out=own / "new" / "l.csv"), "--dry-run"]
+    assert CliRunner().invoke(app, given).exit_code == 0 and not (own / "new").exists()
+
+
 def test_a_ledger_whose_changes_or_name_cannot_be_written_is_named_before_anything_is_trained(own: Path) -> None:
     (own / "l-changes.csv").mkdir()
     ends_in_one_line(CliRunner().invoke(app, arguments(own, out=own / "l.csv")), "l-changes.csv cannot be written")
