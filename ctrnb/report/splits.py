@@ -4,6 +4,7 @@ The ledgers under ``book/results/splits`` are of several splits, each with a see
 under ``book/studies/splits``. They search nothing: settings are those that the ledger of the same name chose on its split.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean
 
@@ -12,10 +13,10 @@ import pandas as pd
 from ctrnb.report.provenance import provenance
 from ctrnb.report.tuning import surely_above
 from ctrnb.study.results import CELL, ledgers, measured, measured_changes, results_folder
-from ctrnb.words import counted, sign, span, with_interval
+from ctrnb.words import counted, narrower, sign, span, with_interval
 
 FOLDER = "splits"
-REFERENCES = {"control": "control", "base": "Base"}  # as the tables name them
+REFERENCES = ("control", "base")
 KEPT = ["change", "low", "high", "p_value", "sd_seeds", "seeds"]
 
 
@@ -86,23 +87,34 @@ def optimism(folder: Path | None = None) -> str:
     )
 
 
-def table(folder: Path | None = None) -> pd.DataFrame:
-    """Return :func:`compared` to be read, in points: FT to the control and to Base on one split and over several, and the gain
-    over the control on each split."""
+def tables(folder: Path | None = None) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield title and :func:`compared` to be read, in points, a dataset and core at a time: FT to the control on one split, over
+    several and on each, and to Base over several."""
     found = compared(folder)
-    if found.empty:
-        return found
-    shown = []
-    for (name, *cell, model), rows in found.groupby(["ledger", *CELL, "model_name"], sort=False):
-        row = {"dataset": f"{cell[0]}, k = {cell[1]}", "model": model}
-        for each in rows.set_index("reference").loc[list(REFERENCES)].itertuples():
-            for where, said in (("one", "one split"), ("splits", "over splits")):
-                change, low, high = (getattr(each, f"{what}_{where}") for what in ("change", "low", "high"))
-                column = f"FT to {REFERENCES[str(each.Index)]}, {said}"
-                row[column] = with_interval(change, low, high, mark=sign(low, high), scale=100)
-        row["over the control, split by split"] = ", ".join(each_split(str(name), cell, folder))
-        shown.append(row)
-    return pd.DataFrame(shown).set_index(["dataset", "model"])
+    for (name, dataset, k), rows in found.groupby(["ledger", "dataset", "k"], sort=False) if len(found) else ():
+        yield (
+            f"{dataset}, {k}-core",
+            pd.DataFrame([row_of(str(name), own, folder) for _, own in rows.groupby("model", sort=False)]).set_index(
+                "model"
+            ),
+        )
+
+
+def row_of(name: str, rows: pd.DataFrame, folder: Path | None) -> dict[str, str]:
+    """Return one cell of a ledger to be read."""
+    control, base = (rows[rows["reference"] == reference].iloc[0] for reference in REFERENCES)
+
+    def said(row: pd.Series, where: str) -> str:
+        change, low, high = (row[f"{what}_{where}"] for what in ("change", "low", "high"))
+        return narrower(with_interval(change, low, high, mark=sign(low, high), scale=100))
+
+    return {
+        "model": control["model_name"],
+        "to control, one split": said(control, "one"),
+        "to control, over splits": said(control, "splits"),
+        "to control, each split": ", ".join(each_split(name, control[CELL].tolist(), folder)),
+        "to Base, over splits": said(base, "splits"),
+    }
 
 
 def each_split(name: str, cell: list, folder: Path | None = None) -> list[str]:
