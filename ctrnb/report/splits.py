@@ -82,7 +82,7 @@ def optimism(folder: Path | None = None) -> str:
         return ""
     larger = sum(one > other for one, other in zip(own, others, strict=True))
     return (
-        f"FT's mean gain over the control is {100 * fmean(own):+.2f} points on the split whose validation part chose the settings, "
+        f"FT's mean gain over the control is {100 * fmean(own):+.2f} points on the split, and with the seed, that chose the settings, "
         f"and {100 * fmean(others):+.2f} on the others; it is larger on the former in {larger} of {counted(len(own), 'cell')}."
     )
 
