@@ -156,6 +156,8 @@ def test_statistics_by_hand() -> None:
     assert (found["interactions_per_user"], found["interactions_per_item"]) == (3 / 2, 3 / 5)
     assert (found["train"], found["valid"], found["test"]) == (2, 1, 0)
     assert found["density_percent"] == 100 * 3 / 10 and found["positive_rate"] == pytest.approx(1 / 3)
+    longer = replace(short, items=pd.DataFrame(index=list("uvwxyz12"))).statistics()
+    assert longer["density_percent"] == 100 * 3 / 16  # 18.75
     with pytest.raises(FrozenInstanceError):
         short.name = "other"
 
