@@ -29,8 +29,15 @@ from ctrnb.training.config import settings
 
 Grid: TypeAlias = dict[str, dict[str, dict[str, list[float]]]]
 TIERS = ("base", "control", "ft")
-PENALTIES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)  # tried for Base
-LARGER = (3e-2, 1e-1, 3e-1, 1.0)  # tried one after the other while the largest so far serves Base best
+PENALTIES = (
+    1e-4,
+    3e-4,
+    1e-3,
+    3e-3,
+    1e-2,
+    1e-1,
+)  # tried for Base; with few ratings AUC falls before the last and rises again
+LARGER = (3e-1, 1.0, 3.0)  # tried one after the other while the largest so far serves Base best
 RATES, ANEW = (3e-4, 1e-3), (1e-4, 1e-3)  # of FT and the control: learning rates, and penalties beside Base's own
 SHARE = 0.85  # of the budget that trainings may take; the rest is for reading data and for the intervals
 START = 10.0  # seconds in which worker processes begin

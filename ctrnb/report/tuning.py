@@ -332,6 +332,33 @@ def at_an_end(folder: Path | None = None) -> str:
     return f"In {number} of the {len(found)} cells that are not open FT or the control chose an end of its own grid"
 
 
+def beyond(folder: Path | None = None) -> str:
+    """Return whether validation prefers a penalty far beyond the grids for Base, in a sentence; empty where none was tried.
+
+    Compared are candidates of the first seed: the best of the ledger ``tuning/far``, and the one that a cell's own ledger chose.
+    """
+    root = results_folder(folder)
+    far = searched_rows("far", root / NARROW)
+    if far.empty:
+        return ""
+    keys, own = [*CELL, "model_name"], [searched_rows(name, folder) for name in ledgers(folder)]
+    rows = pd.concat([each for each in own if len(each)])
+    chose = rows[(rows["tier"] == "base") & (rows["stage"] == "final") & (rows["seed"] == far["seed"].min())]
+    both = far.groupby(keys, as_index=False, sort=False)["valid_auc"].max().merge(chose, on=keys, suffixes=("_far", ""))
+    more = both[both["valid_auc_far"] > both["valid_auc"]]
+    tried = ", ".join(f"{each:g}" for each in sorted({json.loads(text)[PENALTY] for text in far["overrides"]}))
+    names = "; ".join(f"{row.model_name} on {row.dataset}, k = {row.k}" for row in more.itertuples())
+    by = (
+        f" ({names}), by up to {100 * (more['valid_auc_far'] - more['valid_auc']).max():.2f} points"
+        if len(more)
+        else ""
+    )
+    return (
+        f"Validation AUC can fall before a far larger penalty and rise again. So Base was tried at {tried} as well, with the first "
+        f"seed, in {counted(len(both), 'cell')}: validation prefers one of these to the chosen one in {len(more)}{by}."
+    )
+
+
 def caveat(name: str, folder: Path | None = None) -> str:
     """Return which models of a ledger are open, in a sentence; empty where none is."""
     models = open_models(name, folder)

@@ -153,10 +153,10 @@ def test_the_budget_decides_what_is_searched_and_how_long_trainings_may_be() -> 
     request = Request("synthetic", "dcnv2", minutes=1)
     cost = {"base": 1.0, "ft": 2.0}
     assert planned(request, cost, 2, 1000.0) == (ANEW, 30)
-    assert planned(request, cost, 2, 116.0) == (ANEW, 30)  # (5 + 6 + 2 x 6) x 10 epochs on 2 slots
-    assert planned(request, cost, 2, 114.0) == ((), 30)
-    assert planned(request, cost, 2, 56.0) == ((), 30)  # (5 + 2 + 2 x 2) x 10 epochs
-    assert planned(request, cost, 2, 54.0) == (None, 13)
+    assert planned(request, cost, 2, 121.0) == (ANEW, 30)  # (6 + 6 + 2 x 6) x 10 epochs on 2 slots
+    assert planned(request, cost, 2, 119.0) == ((), 30)
+    assert planned(request, cost, 2, 61.0) == ((), 30)  # (6 + 2 + 2 x 2) x 10 epochs
+    assert planned(request, cost, 2, 59.0) == (None, 14)
     with pytest.raises(ConfigError, match="too small: 2 epochs of Base, control and FT on synthetic need about"):
         planned(request, cost, 2, 7.0)
     with pytest.raises(ConfigError, match=r"of 0.001 minutes is too small: .* need about 0.1\."):
@@ -176,14 +176,14 @@ def test_a_penalty_that_was_not_searched_far_enough_is_warned_of() -> None:
 
 def test_larger_penalties_are_tried_while_the_largest_serves_base_best(shop: Path, monkeypatch) -> None:
     """FT and the control may keep the one that Base ends with."""
-    monkeypatch.setattr(trial, "is_open", lambda own, tried: max(tried) < 0.1)
+    monkeypatch.setattr(trial, "is_open", lambda own, tried: max(tried) < 1.0)
     monkeypatch.setattr(
         trial, "base_penalty", lambda state: max(state.study.grid["any"]["base"]["training"]["l2_embedding"])
     )
     request = Request(str(shop), "dcnv2", k=2, minutes=5, seeds=1, epochs=1, ts=False)
     found = try_tiers(request, InProcessEngine(threads=1), RunStore(None), device="cpu")
-    assert found.penalties == (*PENALTIES, 0.03, 0.1) and found.searched
-    assert grid_of(found.penalties, 0.1)["ft"]["training"]["l2_embedding"] == [1e-4, 1e-3, 0.1]
+    assert found.penalties == (*PENALTIES, 0.3, 1.0) and found.searched
+    assert grid_of(found.penalties, 1.0)["ft"]["training"]["l2_embedding"] == [1e-4, 1e-3, 1.0]
     assert grid_of(PENALTIES, 0.1, ())["ft"]["training"]["l2_embedding"] == [0.1]
     assert grid_of(PENALTIES, 1e-3)["control"]["training"]["l2_embedding"] == [1e-4, 1e-3]
     assert found.trainings >= len(found.penalties) + 6 + 6  # two rates and three penalties each

@@ -48,6 +48,19 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_a_far_larger_penalty_is_compared_with_the_chosen_one(folder: Path) -> None:
+    assert tuning.beyond(folder) == ""
+    base = {"A": 0.80, "B": 0.79}  # on validation, whatever penalty
+    own = pd.read_csv(folder / "s.csv")
+    own.assign(valid_auc=own["model_name"].map(base)).to_csv(folder / "s.csv", index=False)
+    far = ledger({"A": 0.1, "B": 1.0}, [0.1, 1.0]).query("tier == 'base'")
+    far["valid_auc"] = [0.795, 0.799, 0.7885, 0.7912]
+    far.to_csv(folder / "tuning" / "far.csv", index=False)
+    said = tuning.beyond(folder)
+    assert "Base was tried at 0.1, 1 as well, with the first seed, in 2 cells: validation prefers" in said
+    assert said.endswith("in 1 (B on d, k = 6), by up to 0.12 points.")
+
+
 def test_a_cell_is_open_where_the_largest_penalty_was_best(folder: Path) -> None:
     assert tuning.open_models("s", folder) == ["B", "C"]
     table = changes(["A", "B", "C"], 0.0).assign(ledger="s")
