@@ -355,7 +355,7 @@ def beyond(folder: Path | None = None) -> str:
     )
     return (
         f"Validation AUC can fall before a far larger penalty and rise again. So Base was tried at {tried} as well, with the first "
-        f"seed, in {counted(len(both), 'cell')}: validation prefers one of these to the chosen one in {len(more)}{by} (*measured on:* {provenance(far)})."
+        f"seed, in {counted(len(both), 'cell')}: validation prefers one of these to the chosen one in {len(more)}{by} (measured on: {provenance(far)})."
     )
 
 

@@ -58,7 +58,7 @@ def test_a_far_larger_penalty_is_compared_with_the_chosen_one(folder: Path) -> N
     far.to_csv(folder / "tuning" / "far.csv", index=False)
     said = tuning.beyond(folder)
     assert "Base was tried at 0.1, 1 as well, with the first seed, in 2 cells: validation prefers" in said
-    assert "in 1 (B on d, k = 6), by up to 0.12 points (*measured on:* dataset d; k = 6; 1 seed; CPU" in said
+    assert "in 1 (B on d, k = 6), by up to 0.12 points (measured on: dataset d; k = 6; 1 seed; CPU" in said
 
 
 def test_a_cell_is_open_where_the_largest_penalty_was_best(folder: Path) -> None:
