@@ -144,7 +144,7 @@ def try_tiers(
     ends = begun + 60 * SHARE * request.minutes
     splits = Splits(data_dir)
     encoded = splits.encoded(Split(request.dataset, request.k, False, 0))
-    epoch_seconds = probed(request, encoded, device)
+    epoch_seconds = probed(request, encoded, device, engine.threads)
     beside, epochs = planned(request, epoch_seconds, engine.slots, ends - clock() - START)
     one = max(epoch_seconds.values()) * min(epochs, UNKNOWN_EPOCHS)  # the longest training expected
     rest = after_base(request, epoch_seconds, engine.slots, epochs, beside or ())
@@ -192,12 +192,12 @@ def base_penalty(state: Sweep) -> float | None:
     return found[0][PENALTY] if found else None
 
 
-def probed(request: Request, encoded: Encoded, device: str) -> dict[str, float]:
-    """Return the seconds of an epoch with the table and with LightGCN."""
+def probed(request: Request, encoded: Encoded, device: str, threads: int) -> dict[str, float]:
+    """Return the seconds of an epoch with the table and with LightGCN, on so many threads."""
     split, found = Split(request.dataset, request.k, False, 0), {}
     for tier in ("base", "ft"):
         training = Training(split, request.model, tier, 0, (("training.precision", "fp32"),))
-        found[tier] = probe(encoded, training, device=device).seconds * len(encoded.rows("train"))
+        found[tier] = probe(encoded, training, device=device, threads=threads).seconds * len(encoded.rows("train"))
     return found
 
 
