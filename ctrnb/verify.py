@@ -7,16 +7,14 @@ are added to :data:`SUITES`.
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
-
-import torch
 
 from ctrnb import audit
 from ctrnb.errors import ParameterError, nearest
 from ctrnb.theory import kcore_claims, lightgcn_claims, lipschitz_claims, mci_claims
 from ctrnb.theory.claims import CORRECTED, OPEN, PROVEN, REFUTED, Statement
+from ctrnb.training.device import on_threads
 
 Verified: TypeAlias = Statement | audit.Finding
 
@@ -39,19 +37,8 @@ def verify(suite: str = "all") -> list[Verified]:
     if suite != "all" and suite not in SUITES:
         raise ParameterError(f"no suite {suite!r}.{nearest(suite, [*SUITES, 'all'])} Suites: {', '.join(SUITES)}, all.")
     names = list(SUITES) if suite == "all" else [suite]
-    with one_thread():
+    with on_threads(1):  # tensors are so small here that sharing them out takes longer than computing
         return [statement for name in names for statement in SUITES[name]()]
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Keep torch to one thread: the checks' tensors are so small that sharing them out takes longer than computing."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def established(statements: Sequence[Verified]) -> bool:

@@ -20,7 +20,7 @@ def with_interval(value: float, low: float, high: float, *, mark: str = "", scal
     if np.isnan(value):
         return ""
     digits = enough_digits((scale * low, scale * high), digits)
-    shown, lower, upper = (f"{scale * number:+.{digits}f}" for number in (value, low, high))
+    shown, lower, upper = (f"{scale * number:+z.{digits}f}" for number in (value, low, high))
     if np.isnan(low):
         return f"{shown} (no interval)".replace(" ", NO_BREAK)
     return " ".join([f"{mark} {shown}".strip().replace(" ", NO_BREAK), f"({lower} to {upper})".replace(" ", NO_BREAK)])

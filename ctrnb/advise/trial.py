@@ -26,17 +26,11 @@ from ctrnb.study.progress import Lines
 from ctrnb.study.sweep import Engine, Observer, Splits, Sweep
 from ctrnb.training import RunResult, RunStore
 from ctrnb.training.config import settings
+from ctrnb.training.device import on_threads
 
 Grid: TypeAlias = dict[str, dict[str, dict[str, list[float]]]]
 TIERS = ("base", "control", "ft")
-PENALTIES = (
-    1e-4,
-    3e-4,
-    1e-3,
-    3e-3,
-    1e-2,
-    1e-1,
-)  # tried for Base; with few ratings AUC falls before the last and rises again
+PENALTIES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 1e-1)  # tried for Base; with few ratings the last may be best, after a dip
 LARGER = (3e-1, 1.0, 3.0)  # tried one after the other while the largest so far serves Base best
 RATES, ANEW = (3e-4, 1e-3), (1e-4, 1e-3)  # of FT and the control: learning rates, and penalties beside Base's own
 SHARE = 0.85  # of the budget that trainings may take; the rest is for reading data and for the intervals
@@ -144,7 +138,8 @@ def try_tiers(
     ends = begun + 60 * SHARE * request.minutes
     splits = Splits(data_dir)
     encoded = splits.encoded(Split(request.dataset, request.k, False, 0))
-    epoch_seconds = probed(request, encoded, device, engine.threads)
+    with on_threads(engine.threads):  # more than cores are free would be far slower
+        epoch_seconds = probed(request, encoded, device)
     beside, epochs = planned(request, epoch_seconds, engine.slots, ends - clock() - START)
     one = max(epoch_seconds.values()) * min(epochs, UNKNOWN_EPOCHS)  # the longest training expected
     rest = after_base(request, epoch_seconds, engine.slots, epochs, beside or ())
@@ -192,12 +187,12 @@ def base_penalty(state: Sweep) -> float | None:
     return found[0][PENALTY] if found else None
 
 
-def probed(request: Request, encoded: Encoded, device: str, threads: int) -> dict[str, float]:
-    """Return the seconds of an epoch with the table and with LightGCN, on so many threads."""
+def probed(request: Request, encoded: Encoded, device: str) -> dict[str, float]:
+    """Return the seconds of an epoch with the table and with LightGCN."""
     split, found = Split(request.dataset, request.k, False, 0), {}
     for tier in ("base", "ft"):
         training = Training(split, request.model, tier, 0, (("training.precision", "fp32"),))
-        found[tier] = probe(encoded, training, device=device, threads=threads).seconds * len(encoded.rows("train"))
+        found[tier] = probe(encoded, training, device=device).seconds * len(encoded.rows("train"))
     return found
 
 

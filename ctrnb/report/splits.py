@@ -69,9 +69,9 @@ def optimism(folder: Path | None = None) -> str:
     """Return FT's mean gain over the control on the split that chose the settings and on the others, in a sentence; empty where
     there is not both."""
     root, own, others = results_folder(folder), [], []
-    for name in ledgers(root / FOLDER):
-        chose, rows = measured(name, root), measured(name, root / FOLDER)
-        if chose is None or rows is None or "split_seed" not in chose:
+    for name, rows in read(folder).items():
+        chose = measured(name, root)
+        if chose is None or "split_seed" not in chose:
             continue
         for _, cell in rows[rows["tier"] == "ft"].groupby(CELL):
             here = cell["split_seed"].isin(chose["split_seed"])
@@ -90,18 +90,20 @@ def optimism(folder: Path | None = None) -> str:
 def tables(folder: Path | None = None) -> Iterator[tuple[str, pd.DataFrame]]:
     """Yield title and :func:`compared` to be read, in points, a dataset and core at a time: FT to the control on one split, over
     several and on each, and to Base over several."""
-    found = compared(folder)
+    found, runs = compared(folder), read(folder)
     for (name, dataset, k), rows in found.groupby(["ledger", "dataset", "k"], sort=False) if len(found) else ():
-        yield (
-            f"{dataset}, {k}-core",
-            pd.DataFrame([row_of(str(name), own, folder) for _, own in rows.groupby("model", sort=False)]).set_index(
-                "model"
-            ),
-        )
+        shown = [readable(own, runs[str(name)]) for _, own in rows.groupby("model", sort=False)]
+        yield f"{dataset}, {k}-core", pd.DataFrame(shown).set_index("model")
 
 
-def row_of(name: str, rows: pd.DataFrame, folder: Path | None) -> dict[str, str]:
-    """Return one cell of a ledger to be read."""
+def read(folder: Path | None = None) -> dict[str, pd.DataFrame]:
+    """Return the final trainings of every ledger of several splits, by its name."""
+    root = results_folder(folder) / FOLDER
+    return {name: rows for name in ledgers(root) if (rows := measured(name, root)) is not None}
+
+
+def readable(rows: pd.DataFrame, runs: pd.DataFrame) -> dict[str, str]:
+    """Return one cell of :func:`compared` to be read, with the trainings of its ledger."""
     control, base = (rows[rows["reference"] == reference].iloc[0] for reference in REFERENCES)
 
     def said(row: pd.Series, where: str) -> str:
@@ -112,21 +114,17 @@ def row_of(name: str, rows: pd.DataFrame, folder: Path | None) -> dict[str, str]
         "model": control["model_name"],
         "to control, one split": said(control, "one"),
         "to control, over splits": said(control, "splits"),
-        "to control, each split": ", ".join(each_split(name, control[CELL].tolist(), folder)),
+        "to control, each split": ", ".join(each_split(runs, control[CELL].tolist())),
         "to Base, over splits": said(base, "splits"),
     }
 
 
-def each_split(name: str, cell: list, folder: Path | None = None) -> list[str]:
+def each_split(runs: pd.DataFrame, cell: list) -> list[str]:
     """Return FT's gain over the control on each split of a cell, in points, in the order of the splits."""
-    rows = measured(name, results_folder(folder) / FOLDER)
-    if rows is None:
-        return []
-    own = rows[(rows[CELL] == cell).all(axis=1) & (rows["tier"] == "ft")].sort_values("split_seed")
+    own = runs[(runs[CELL] == cell).all(axis=1) & (runs["tier"] == "ft")].sort_values("split_seed")
     return [f"{100 * gain:+.2f}" for gain in own["gain"]]
 
 
 def source(folder: Path | None = None) -> str:
     """Return where the ledgers of several splits were measured."""
-    root = results_folder(folder) / FOLDER
-    return " | ".join(provenance(rows) for name in ledgers(root) if (rows := measured(name, root)) is not None)
+    return " | ".join(map(provenance, read(folder).values()))

@@ -72,18 +72,11 @@ class Enough(Exception):
     """A probe has seen enough of an epoch."""
 
 
-def probe(
-    encoded: Encoded, training: Training, *, device: str, seconds: float = 2.0, threads: int | None = None
-) -> Timing:
+def probe(encoded: Encoded, training: Training, *, device: str, seconds: float = 2.0) -> Timing:
     """Train for about ``seconds`` and return the timing of an epoch; nothing is kept.
 
     FT and control are probed without the Base that they start from, which changes their weights and not their cost.
-
-    Args:
-        threads: of torch, as the trainings will have; default: those that it has. More of them than cores are free are far slower.
     """
-    import torch
-
     tier = "ts" if training.tier in GRAPH_TIERS else "base"
     arguments = training.arguments() | {"tier": tier, "base_overrides": {}}
     arguments["overrides"] = arguments["overrides"] | {"training.epochs": 1}
@@ -95,13 +88,9 @@ def probe(
         if done > 0 and time.perf_counter() - begun[0] > seconds:
             raise Enough(done)
 
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads or before)
     try:
         row = train(encoded, seed=training.seed, runs=RunStore(None), device=device, progress=watch, **arguments).row
         epoch_seconds = row["seconds_per_epoch"]
     except Enough as enough:
         epoch_seconds = (time.perf_counter() - begun[0]) / enough.args[0]
-    finally:
-        torch.set_num_threads(before)
     return Timing(encoded.name, training.model, tier, epoch_seconds / len(encoded.rows("train")), None)
