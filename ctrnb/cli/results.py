@@ -94,7 +94,7 @@ def curation(data_dir: DataDir = None, out: Out = None) -> None:
 
 @app.command()
 def picture() -> None:
-    """Draw the README's picture from the ledger of MovieLens-1M."""
+    """Draw the README's picture from the measured ledgers."""
     with for_the_book():
         from ctrnb.report.picture import draw
 

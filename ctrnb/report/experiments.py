@@ -129,7 +129,7 @@ def measured_summaries(tier: str) -> Iterator[tuple[str, str, pd.DataFrame]]:
 
 
 def verdict_table(summary: pd.DataFrame) -> pd.DataFrame:
-    """Return a table to read: AUC and logloss, change to Base in percent, and changes to Base and the control in points with
+    """Return a table to read: AUC and logloss, change to Base in percent, and changes to the control and Base in points with
     their intervals and what these say as a sign, these first, where a narrow screen shows them.
 
     Args:
@@ -140,7 +140,7 @@ def verdict_table(summary: pd.DataFrame) -> pd.DataFrame:
             "" if np.isnan(low) else with_interval(value, low, high, mark=sign(low, high), scale=100)
             for value, low, high in zip(summary[name], summary[f"{name}_low"], summary[f"{name}_high"], strict=True)
         ]
-        for name, said in (("delta", "Base"), ("gain", "control"))
+        for name, said in (("gain", "control"), ("delta", "Base"))
     }
     table = pd.DataFrame(
         {

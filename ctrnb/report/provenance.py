@@ -48,8 +48,12 @@ def seeds_said(numbers: Iterable[int]) -> str:
 
 
 def devices(rows: pd.DataFrame) -> str:
-    """Return what rows were measured on, in words."""
-    return "; ".join(name.replace("CPU, 1 threads", "CPU, 1 thread") for name in rows["device"].unique())
+    """Return what rows were measured on, in words, with the models of each device where they differ."""
+    named = {name: name.replace("CPU, 1 threads", "CPU, 1 thread") for name in rows["device"].unique()}
+    if len(named) == 1 or "model_name" not in rows or rows["model_name"].nunique() == 1:
+        return "; ".join(named.values())
+    models = rows.groupby("device", sort=False)["model_name"].unique()
+    return "; ".join(f"{said} ({', '.join(models[name])})" for name, said in named.items())
 
 
 def measured_on(name: str, folder: Path | None = None) -> str:

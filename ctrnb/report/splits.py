@@ -6,10 +6,11 @@ under ``book/studies/splits``. They search nothing: settings are those that the 
 
 from collections.abc import Iterator
 from pathlib import Path
-from statistics import fmean
 
+import numpy as np
 import pandas as pd
 
+from ctrnb.evaluation.statistics import paired_t
 from ctrnb.report.provenance import provenance
 from ctrnb.report.tuning import surely_above
 from ctrnb.study.results import CELL, ledgers, measured, measured_changes, results_folder
@@ -46,45 +47,80 @@ def of_ft(changes: pd.DataFrame) -> pd.DataFrame:
 
 def statement(folder: Path | None = None) -> str:
     """Return what other splits make of FT's gain over the control, in sentences; empty where no other split was measured."""
-    table = compared(folder)
-    if table.empty:
+    table, cells = compared(folder), chosen_and_others(folder)
+    if table.empty or cells.empty:
         return ""
     rows = table[table["reference"] == "control"]
-    same = int(((rows["change_one"] > 0) == (rows["change_splits"] > 0)).sum())
     sure = {
         where: int(surely_above(rows[f"change_{where}"], rows[f"p_value_{where}"]).sum()) for where in ("one", "splits")
     }
-    within = int(((rows["low_one"] <= rows["change_splits"]) & (rows["change_splits"] <= rows["high_one"])).sum())
+    same = int(((cells["table"] > 0) == (cells["others"] > 0)).sum())
+    within = int(cells["others"].between(cells["low"], cells["high"]).sum())
     spread = {where: span(100 * rows[f"sd_seeds_{where}"], "{:.2f}") for where in ("one", "splits")}
-    cells, number = counted(len(rows), "cell"), span(rows["seeds_splits"].astype(int))
+    number = span(rows["seeds_splits"].astype(int))
     return (
-        f"Over {number} splits, each with a seed of its own, FT's gain over the control is on the same side as on the one split in "
-        f"{same} of {cells}, within its interval in {within}, and beyond chance (Holm's test) in {sure['splits']}, against "
-        f"{sure['one']} on the one split. From one split and seed to the next the gain has a standard deviation of "
-        f"{spread['splits']} points, by cell; from seed to seed on the one split, {spread['one']}. {optimism(folder)}"
-    ).strip()
+        f"{optimism(folder)} There it is on the same side as in the tables in {same} of {counted(len(cells), 'cell')}, and within the "
+        f"tables' interval in {within}. Over all {number} splits, each with a seed of its own, it is beyond chance (Holm's test) in "
+        f"{sure['splits']}, against {sure['one']} in the tables. From one split and seed to the next the gain has a standard deviation of "
+        f"{spread['splits']} points, by cell; from seed to seed on the one split, {spread['one']}."
+    )
 
 
 def optimism(folder: Path | None = None) -> str:
-    """Return FT's mean gain over the control on the split that chose the settings and on the others, in a sentence; empty where
-    there is not both."""
-    root, own, others = results_folder(folder), [], []
-    for name, rows in read(folder).items():
-        chose = measured(name, root)
-        if chose is None or "split_seed" not in chose:
-            continue
-        for _, cell in rows[rows["tier"] == "ft"].groupby(CELL):
-            here = cell["split_seed"].isin(chose["split_seed"])
-            if here.any() and not here.all():
-                own.append(cell.loc[here, "gain"].mean())
-                others.append(cell.loc[~here, "gain"].mean())
-    if not own:
+    """Return FT's mean gain over the control in the tables, where the settings were chosen and on other splits, in a sentence;
+    empty where there is not all of it."""
+    cells = chosen_and_others(folder)
+    if cells.empty:
         return ""
-    larger = sum(one > other for one, other in zip(own, others, strict=True))
+    means, larger = 100 * cells[["table", "chosen"]].mean(), int((cells["chosen"] > cells["others"]).sum())
     return (
-        f"FT's mean gain over the control is {100 * fmean(own):+.2f} points on the split, and with the seed, that chose the settings, "
-        f"and {100 * fmean(others):+.2f} on the others; it is larger on the former in {larger} of {counted(len(own), 'cell')}."
+        f"In {counted(len(cells), 'cell')} FT's mean gain over the control is {means['table']:+.2f} points in the tables, "
+        f"{means['chosen']:+.2f} on the split, and with the seed, on which the settings were chosen, and {mean_on_others(cells)} on other "
+        f"splits with the same settings; it is smaller on these in {larger} of {len(cells)}."
     )
+
+
+def elsewhere(folder: Path | None = None) -> str:
+    """Return FT's mean gain over the control on other splits, beside the tables', in a few words."""
+    cells = chosen_and_others(folder)
+    if cells.empty:
+        return "not measured"
+    return f"{mean_on_others(cells)} points where the tables have {100 * cells['table'].mean():+.2f} ({counted(len(cells), 'cell')})"
+
+
+def mean_on_others(cells: pd.DataFrame) -> str:
+    """Return the mean gain of :func:`chosen_and_others` on other splits, in points, with Student's interval over the cells."""
+    values = 100 * cells["others"].to_numpy()
+    if len(values) == 1:
+        return f"{values[0]:+.2f}"
+    mean = paired_t(values, np.zeros(len(values)))
+    return f"{mean.estimate:+.2f} ({mean.low:+.2f} to {mean.high:+.2f}, the cells taken as independent)"
+
+
+def chosen_and_others(folder: Path | None = None) -> pd.DataFrame:
+    """Return FT's gain over the control on the split that chose the settings and on others, a row a cell.
+
+    Columns: ledger, dataset, k, drop_middle, model; table, low, high, of the ledger's own split over all its seeds; chosen,
+    with the seed that the ledger of several splits has there; others, the mean over the other splits.
+    """
+    root, found = results_folder(folder), []
+    rows = compared(folder)
+    rows = rows[rows["reference"] == "control"] if len(rows) else rows
+    runs = read(folder)
+    for cell in rows.itertuples():
+        ledger = measured(cell.ledger, root)
+        own = runs[cell.ledger].merge(pd.DataFrame([{name: getattr(cell, name) for name in CELL}]), on=CELL)
+        own = own[own["tier"] == "ft"]
+        if ledger is None or "split_seed" not in ledger:
+            continue
+        here = own["split_seed"].isin(ledger["split_seed"])
+        if here.any() and not here.all():
+            found.append(
+                {name: getattr(cell, name) for name in ("ledger", *CELL)}
+                | {"table": cell.change_one, "low": cell.low_one, "high": cell.high_one}
+                | {"chosen": own.loc[here, "gain"].mean(), "others": own.loc[~here, "gain"].mean()}
+            )
+    return pd.DataFrame(found)
 
 
 def tables(folder: Path | None = None) -> Iterator[tuple[str, pd.DataFrame]]:

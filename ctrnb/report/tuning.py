@@ -24,6 +24,7 @@ from ctrnb.words import by_chance, counted, with_interval
 MARK = "*"  # of a model whose cell is open
 CHANGE = ["change", "low", "high"]
 NARROW = "tuning"
+UNKNOWN = "not known, for no penalty was searched far enough to tell"
 
 
 def searched_rows(name: str, folder: Path | None = None) -> pd.DataFrame:
@@ -188,13 +189,19 @@ def statement(name: str, folder: Path | None = None) -> str:
     return f"For {' and '.join(models)} FT's gain over the control is {narrow} and {wide}{besides}."
 
 
-def averaged(changes: pd.DataFrame) -> str:
-    """Return the mean of changes in points with an interval, in words.
+def mean_change(changes: pd.DataFrame) -> tuple[float, float, float]:
+    """Return the mean of changes and the ends of its interval.
 
     Cells share test users, and often their chance: the interval is as wide as if all of it went together, the mean of theirs.
     """
     mean, half = changes["change"].mean(), (changes["high"] - changes["low"]).mean() / 2
     low, high = (changes["low"].iloc[0], changes["high"].iloc[0]) if len(changes) == 1 else (mean - half, mean + half)
+    return mean, low, high
+
+
+def averaged(changes: pd.DataFrame) -> str:
+    """Return :func:`mean_change` of changes in points, in words."""
+    mean, low, high = mean_change(changes)
     return f"{mean:+.2f} points{' on average' if len(changes) > 1 else ''} ({low:+.2f} to {high:+.2f})"
 
 
@@ -226,40 +233,84 @@ def compared_with_control(changes: pd.DataFrame) -> pd.DataFrame:
     return changes.merge(pairs[CELL].drop_duplicates(), on=CELL)
 
 
-def gain_over_control(folder: Path | None = None) -> str:
-    """Return, dataset by dataset, what FT changes against the control over all closed cells, in words."""
-    parts = [f"{averaged(100 * rows[CHANGE])} on {dataset}" for dataset, rows in by_dataset(gains(folder=folder))]
-    return "; ".join(parts) or "not known, for no penalty was searched far enough to tell"
+def verdicts(folder: Path | None = None) -> pd.DataFrame:
+    """Return, for each closed cell, FT's change of test AUC over the better of Base and the control, and whether it beats both.
 
-
-def beats_both(folder: Path | None = None) -> pd.DataFrame:
-    """Return, for each closed cell, whether FT beats both Base and the control beyond chance: dataset, sure.
-
-    Either comparison is :func:`surely_above` among the cells of its dataset.
+    Columns: ledger, dataset, k, drop_middle, model, model_name; change, low, high of the smaller of the two changes; sure, whether
+    both are :func:`surely_above` among the cells of the dataset. The better of the two is chosen by test AUC, which favours them
+    a little over FT.
     """
+    keys = ["ledger", *CELL, "model_name"]
     base, control = (gains("ft", reference, folder) for reference in ("base", "control"))
     if base.empty or control.empty:
-        return pd.DataFrame({"dataset": [], "sure": []})
-    both = base.merge(control, on=["ledger", *CELL], suffixes=("_base", "_control"))
+        return pd.DataFrame(columns=[*keys, *CHANGE, "sure"])
+    both = base.merge(control, on=keys, suffixes=("_base", "_control"))
+    better = np.where(both["change_base"] < both["change_control"], "base", "control")
+    for name in CHANGE:
+        both[name] = both[f"{name}_base"].where(better == "base", both[f"{name}_control"])
     parts = []
     for _, rows in by_dataset(both):
         over = [surely_above(rows[f"change_{other}"], rows[f"p_value_{other}"]) for other in ("base", "control")]
-        parts.append(rows[["dataset"]].assign(sure=over[0] & over[1]))
+        parts.append(rows[[*keys, *CHANGE]].assign(sure=over[0] & over[1]))
     return pd.concat(parts, ignore_index=True)
 
 
+def gain_over_both(folder: Path | None = None) -> str:
+    """Return, dataset by dataset, FT's mean change over the better of Base and the control (:func:`verdicts`), in words."""
+    parts = [f"{averaged(100 * rows[CHANGE])} on {dataset}" for dataset, rows in by_dataset(verdicts(folder))]
+    return "; ".join(parts) or UNKNOWN
+
+
 def paying(folder: Path | None = None) -> str:
-    """Return in how many closed cells FT :func:`beats_both`, in all and by dataset, in words."""
-    found = beats_both(folder)
+    """Return in how many closed cells FT beats both (:func:`verdicts`), in all and by dataset, in words."""
+    found = verdicts(folder)
     if found.empty:
-        return "in none, for no penalty was searched far enough to tell"
+        return f"in none: {UNKNOWN}"
     told = ", ".join(f"{dataset} {int(rows['sure'].sum())} of {len(rows)}" for dataset, rows in by_dataset(found))
     return f"in {int(found['sure'].sum())} of {counted(len(found), 'cell')} ({told})"
 
 
+def where_paying(folder: Path | None = None) -> str:
+    """Return the closed cells in which FT beats both (:func:`verdicts`), by name; "none" where there is none."""
+    found = verdicts(folder)
+    cells = [
+        f"{row.model_name} on {row.dataset}, k = {row.k}" for row in found[found["sure"].astype(bool)].itertuples()
+    ]
+    return "; ".join(cells) or "none"
+
+
+def by_dataset_and_model(folder: Path | None = None) -> pd.DataFrame:
+    """Return FT's changes to Base and to the control by dataset and model, means over its closed cells, in points.
+
+    Columns: case (the dataset), model_name, series (the reference), change, low, high (of :func:`mean_change`).
+    """
+    rows = []
+    for reference in ("base", "control"):
+        for dataset, own in by_dataset(gains("ft", reference, folder)):
+            for model, cells in own.groupby("model_name", sort=False):
+                mean, low, high = mean_change(100 * cells[CHANGE])
+                row = {"case": dataset, "model_name": model, "series": TIER_NAMES[reference]}
+                rows.append(row | {"change": mean, "low": low, "high": high})
+    return pd.DataFrame(rows)
+
+
+def by_model(folder: Path | None = None) -> pd.DataFrame:
+    """Return :func:`verdicts` by model, to be read: closed cells, in how many FT beats both, and its mean change in points."""
+    rows = [
+        {
+            "model": model,
+            "cells": len(own),
+            "beats both in": int(own["sure"].sum()),
+            "over the better, points": averaged(100 * own[CHANGE]).replace(" points", ""),
+        }
+        for model, own in verdicts(folder).groupby("model_name", sort=False)
+    ]
+    return pd.DataFrame(rows).set_index("model") if rows else pd.DataFrame()
+
+
 def answer(folder: Path | None = None) -> str:
-    """Return what :func:`beats_both` says to one who wonders whether to add the graph, in a few words."""
-    found = beats_both(folder)
+    """Return what :func:`verdicts` say to one who wonders whether to add the graph, in a few words."""
+    found = verdicts(folder)
     if found.empty:
         return "Not known yet."
     share = found["sure"].mean()
@@ -299,9 +350,11 @@ def over_control(summary: pd.DataFrame, name: str, folder: Path | None = None) -
     """
     ft = summary[summary["tier_name"] == TIER_NAMES["ft"]]
     sure, opened = surely_above(ft["gain"], ft["gain_p"]), ft["model_name"].isin(open_models(name, folder))
+    alone = int((ft["gain_low"] > 0).sum())
+    besides = f"; by their own intervals alone, without Holm's test, in {alone}" if alone != sure.sum() else ""
     if not opened.any():
-        return f"in {int(sure.sum())} of {counted(len(ft), 'model')}"
-    rest = f"{int((sure & opened).sum())} of the {int(opened.sum())} others ({MARK}), where a gain may be the penalty's"
+        return f"in {int(sure.sum())} of {counted(len(ft), 'model')}{besides}"
+    rest = f"{int((sure & opened).sum())} of the {int(opened.sum())} others ({MARK}), where a gain may be the penalty's{besides}"
     known = ", ".join(ft.loc[~opened, "model_name"])
     if opened.all():
         return f"in {rest}".replace("the ", "", 1).replace("others", "models")

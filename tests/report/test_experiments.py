@@ -10,7 +10,7 @@ from ctrnb.errors import ParameterError
 from ctrnb.report import curation, penalty, sensitivity, supervision
 from ctrnb.report import experiments as ex
 from ctrnb.report.parameters import as_list, as_numbers
-from ctrnb.report.provenance import provenance
+from ctrnb.report.provenance import devices, provenance
 from ctrnb.words import sign
 
 matplotlib.use("Agg")
@@ -143,7 +143,7 @@ def test_a_verdict_table_has_changes_with_signs() -> None:
     row |= {"delta": 0.002, "delta_low": 0.001, "delta_high": 0.003}
     row |= {"gain": -0.001, "gain_low": -0.002, "gain_high": 0.001}
     shown = [text.replace("\u00a0", " ") for text in ex.verdict_table(pd.DataFrame([row])).iloc[0]]
-    assert shown == ["▲ +0.20 (+0.10 to +0.30)", "= -0.10 (-0.20 to +0.10)", "0.8000", "0.5000", "+0.25"]
+    assert shown == ["= -0.10 (-0.20 to +0.10)", "▲ +0.20 (+0.10 to +0.30)", "0.8000", "0.5000", "+0.25"]
     ends = ((0.1, 0.2), (-0.2, -0.1), (-0.1, 0.1), (np.nan, np.nan))
     assert [sign(*each) for each in ends] == ["▲", "▼", "=", ""]
 
@@ -151,3 +151,10 @@ def test_a_verdict_table_has_changes_with_signs() -> None:
 def test_provenance_names_dataset_seeds_and_device(ran: tuple[pd.DataFrame, pd.DataFrame]) -> None:
     said = provenance(ran[0])
     assert "synthetic" in said and "1 seed" in said and "CPU" in said
+
+
+def test_provenance_names_the_models_of_each_device_where_they_differ() -> None:
+    rows = pd.DataFrame({"device": ["CPU, 1 threads", "GPU", "CPU, 1 threads"], "model_name": ["A", "B", "C"]})
+    assert devices(rows) == "CPU, 1 thread (A, C); GPU (B)"
+    assert devices(rows[rows["model_name"] == "B"]) == "GPU"
+    assert devices(rows.assign(model_name="A")) == "CPU, 1 thread; GPU"

@@ -47,13 +47,22 @@ def test_a_cell_is_compared_where_both_were_measured(folder: Path) -> None:
 
 def test_the_statement_counts_cells_and_spreads(folder: Path) -> None:
     said = splits.statement(folder)
-    assert (
-        "Over 4 splits" in said
-        and "on the same side as on the one split in 1 of 1 cell, within its interval in 0" in said
+    assert said.startswith(
+        "In 1 cell FT's mean gain over the control is +0.40 points in the tables, +0.30 on the split, and with the seed, on which the "
+        "settings were chosen, and +0.17 on other splits with the same settings; it is smaller on these in 1 of 1. There it is on the "
+        "same side as in the tables in 1 of 1 cell, and within the tables' interval in 0. Over all 4 splits"
     )
-    assert "beyond chance (Holm's test) in 0, against 1 on the one split" in said
-    assert "standard deviation of 0.25 points" in said and "on the one split, 0.05. FT" in said
-    assert said.endswith("and +0.17 on the others; it is larger on the former in 1 of 1 cell.")
+    assert "beyond chance (Holm's test) in 0, against 1 in the tables" in said
+    assert "standard deviation of 0.25 points" in said and said.endswith("on the one split, 0.05.")
+
+
+def test_the_mean_over_cells_has_an_interval(monkeypatch) -> None:
+    cells = pd.DataFrame({"table": 0.002, "chosen": [0.003, 0.001], "others": [0.001, 0.002]})
+    monkeypatch.setattr(splits, "chosen_and_others", lambda folder: cells)
+    half = 100 * 12.706 * 0.0005  # Student's t with one degree of freedom
+    assert f"+0.15 ({0.15 - half:+.2f} to {0.15 + half:+.2f}, the cells taken" in splits.optimism()
+    assert splits.optimism().endswith("in 1 of 2.")
+    assert splits.elsewhere().endswith("points where the tables have +0.20 (2 cells)")
 
 
 def test_the_tables_show_both_and_every_split(folder: Path) -> None:
@@ -70,4 +79,5 @@ def test_the_tables_show_both_and_every_split(folder: Path) -> None:
 
 
 def test_without_other_splits_there_is_nothing_to_say(tmp_path: Path) -> None:
-    assert splits.statement(tmp_path) == "" and not list(splits.tables(tmp_path)) and splits.source(tmp_path) == ""
+    assert splits.statement(tmp_path) == "" and splits.elsewhere(tmp_path) == "not measured"
+    assert not list(splits.tables(tmp_path)) and splits.source(tmp_path) == ""

@@ -118,9 +118,9 @@ def test_what_else_two_searches_differ_in_is_said_by_what_was_tried(folder: Path
 
 
 def test_the_gain_over_the_control_is_that_of_closed_models_alone(folder: Path) -> None:
-    assert tuning.gain_over_control(folder) == "-0.02 points (-0.12 to +0.08) on d"
+    assert tuning.gain_over_both(folder) == "-0.02 points (-0.12 to +0.08) on d"
     nothing = "not known, for no penalty was searched far enough to tell"
-    assert tuning.gain_over_control(folder / "tuning") == nothing
+    assert tuning.gain_over_both(folder / "tuning") == nothing
     assert tuning.control_over_base(folder) == "changes AUC by +0.50 points (+0.40 to +0.60) on d"
     assert (
         tuning.at_an_end(folder)
@@ -145,10 +145,21 @@ def test_the_gain_over_the_control_is_that_of_closed_models_alone(folder: Path) 
 )
 def test_a_gain_counts_where_it_holds_against_both(monkeypatch, p_values, said: str, answer: str) -> None:
     place = {"ledger": "s", "dataset": "d", "k": 3, "drop_middle": False}
-    rows = pd.DataFrame([place | {"model": model, "change": 0.01, "p_value": 0.001} for model in "ab"])
-    weaker = {"base": rows.assign(p_value=p_values), "control": rows}
+    own = {"change": 0.01, "low": 0.005, "high": 0.015, "p_value": 0.001}
+    rows = pd.DataFrame([place | own | {"model": model, "model_name": model.upper()} for model in "ab"])
+    weaker = {"base": rows.assign(p_value=p_values, change=[0.02, 0.004], low=-0.001), "control": rows}
     monkeypatch.setattr(tuning, "gains", lambda tier, reference, folder: weaker[reference])
     assert tuning.paying() == said and tuning.answer() == answer
+    found = tuning.verdicts()
+    assert found["change"].tolist() == [0.01, 0.004] and found["low"].tolist() == [0.005, -0.001]  # the smaller of two
+    names = [f"{name} on d, k = 3" for name, sure in zip("AB", found["sure"], strict=True) if sure]
+    assert tuning.where_paying() == ("; ".join(names) or "none")
+    table = tuning.by_model()
+    assert table["beats both in"].tolist() == found["sure"].astype(int).tolist()
+    assert table["over the better, points"].tolist() == ["+1.00 (+0.50 to +1.50)", "+0.40 (-0.10 to +1.50)"]
+    assert tuning.gain_over_both() == "+0.70 points on average (+0.05 to +1.35) on d"
+    shown = tuning.by_dataset_and_model().set_index(["model_name", "series"])
+    assert shown.loc[("B", "Base"), "change"] == pytest.approx(0.4) and set(shown["case"]) == {"d"}
 
 
 def test_gains_of_open_models_are_counted_apart(folder: Path) -> None:
@@ -158,6 +169,7 @@ def test_gains_of_open_models_are_counted_apart(folder: Path) -> None:
             "model_name": ["A", "B", "B"],
             "tier_name": ["FT", "FT", "TS"],
             "gain": 0.1,
+            "gain_low": 0.01,
             "gain_p": [0.01, 0.04, 0.0],
         }
     )
@@ -172,7 +184,9 @@ def test_gains_of_open_models_are_counted_apart(folder: Path) -> None:
         tuning.over_control(summary.iloc[1:], "s", folder) == "in 1 of 1 models (*), where a gain may be the penalty's"
     )
     assert tuning.over_control(summary, "absent", folder) == "in 2 of 2 models"
-    assert tuning.over_control(summary.assign(gain_p=0.03), "absent", folder) == "in 0 of 2 models"  # Holm: 3 % twice
+    assert tuning.over_control(summary.assign(gain_p=0.03), "absent", folder) == (
+        "in 0 of 2 models; by their own intervals alone, without Holm's test, in 2"  # Holm: 3 % twice
+    )
     assert tuning.over_base(summary) == (
         "in 2 of 2 models (the least sure with p = 0.04), by +0.20 points on average (+0.00 to +0.40)"
     )
@@ -184,9 +198,11 @@ def test_a_model_is_marked_in_its_open_cores_alone(folder: Path) -> None:
 
 
 def test_nothing_measured_is_nothing_said(tmp_path: Path) -> None:
-    assert tuning.gain_over_control(tmp_path) == "not known, for no penalty was searched far enough to tell"
+    assert tuning.gain_over_both(tmp_path) == "not known, for no penalty was searched far enough to tell"
     assert tuning.answer(tmp_path) == "Not known yet."
-    assert tuning.paying(tmp_path) == "in none, for no penalty was searched far enough to tell"
+    assert tuning.paying(tmp_path) == "in none: not known, for no penalty was searched far enough to tell"
+    assert tuning.where_paying(tmp_path) == "none" and tuning.by_model(tmp_path).empty
+    assert tuning.by_dataset_and_model(tmp_path).empty
     assert tuning.searched(tmp_path) == [] and tuning.splits(tmp_path) == []
     assert tuning.control_over_base(tmp_path) == "is not measured"
     assert tuning.statement("s", tmp_path) == tuning.caveat("s", tmp_path) == ""

@@ -1,0 +1,19 @@
+"""The answer in one picture."""
+
+from pathlib import Path
+
+import pytest
+
+from ctrnb.errors import RunError
+from ctrnb.report import picture, tuning
+
+
+def test_the_answer_has_a_panel_for_each_dataset_and_both_references() -> None:
+    figure = picture.answer()
+    assert [axis.get_title() for axis in figure.axes] == list(dict.fromkeys(tuning.by_dataset_and_model()["case"]))
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["Base", "Control"]
+
+
+def test_nothing_measured_is_said(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="No ledger under book/results"):
+        picture.answer(tmp_path)
