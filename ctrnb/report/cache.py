@@ -1,7 +1,8 @@
 """When an executed chapter is still good: a key over everything that its outputs depend on.
 
-That is its code, its parameters, the modules of ``ctrnb`` that it imports (directly or not), the ledgers, datasets and
-studies that those read, files named by parameters, raw data, and the versions of the packages that compute.
+That is its code, its parameters, the modules of ``ctrnb`` that it imports (directly or not) with the data files beside
+them, the ledgers, datasets and studies that those read, files named by parameters, raw data, and the versions of the
+packages that compute. Finished trainings are left out: what they are of is in all that.
 """
 
 import ast
@@ -30,9 +31,15 @@ RAW = "data/raw.py"  # reads what CTRNB_DATA names
 
 
 def key_of(chapter: Chapter, values: Mapping[str, Any], root: Path) -> str:
-    """Return a SHA-256 that changes whenever the outputs of a chapter with these parameters may."""
+    """Return a SHA-256 of what the module names, for a chapter with these parameters.
+
+    Raw data and tables are known by size and time of change alone; other packages than :data:`COMPUTES` do not count.
+
+    Args:
+        root: the folder that holds the book.
+    """
     modules = modules_of(chapter.code)
-    files = {path.relative_to(PACKAGE).as_posix(): path for path in modules}
+    files = {path.relative_to(PACKAGE).as_posix(): path for path in modules | beside(modules)}
     files |= {
         path.relative_to(root).as_posix(): path for name in READS if name in files for path in data_of(name, root)
     }
@@ -53,6 +60,12 @@ def given_values(parameters: Mapping[str, Parameter], values: Mapping[str, Any])
 def data_of(module: str, root: Path) -> list[Path]:
     """Return the data files of the book that a module reads."""
     return [path for pattern in READS[module] for path in root.glob(pattern)]
+
+
+def beside(modules: Iterable[Path]) -> set[Path]:
+    """Return the files of the package that are no modules and lie beside modules, which may read them."""
+    folders = {path.parent for path in modules}
+    return {path for folder in folders for path in folder.iterdir() if path.is_file() and path.suffix != ".py"}
 
 
 def versions() -> dict[str, str]:

@@ -246,6 +246,17 @@ def test_the_key_is_the_same_wherever_package_and_book_lie(chapter: Chapter, tmp
     assert cache.key_of(measured, {}, away / "_book") != key
 
 
+def test_the_key_sees_the_shipped_settings(chapter: Chapter, tmp_path: Path, monkeypatch) -> None:
+    away = tmp_path / "ctrnb"
+    shutil.copytree(cache.PACKAGE, away, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(cache, "PACKAGE", away)
+    trains = replace(chapter, code=("from ctrnb.training import train",))
+    keys = [cache.key_of(each, {}, tmp_path) for each in (chapter, trains)]
+    shipped = away / "training" / "defaults.toml"
+    shipped.write_text(shipped.read_text().replace("dim = 16", "dim = 32"))
+    assert cache.key_of(chapter, {}, tmp_path) == keys[0] and cache.key_of(trains, {}, tmp_path) != keys[1]
+
+
 def test_pages_are_compiled_again_only_where_a_file_of_them_changed(chapter: Chapter, tmp_path: Path) -> None:
     execute(chapter, {}, tmp_path, tmp_path / "out")
     pages = tmp_path / "pages"
