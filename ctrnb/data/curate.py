@@ -14,6 +14,7 @@ from ctrnb.errors import ConfigError, DataError
 from ctrnb.settings import check_seed, check_size, shown
 
 PARTS = ("train", "valid", "test")
+SAMPLE_SEED = (0, 1)  # of a sample of users: not the split's, so that every split has the same users
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,7 @@ def core_rows(ratings: Ratings, rows: np.ndarray, curation: Curation) -> np.ndar
             f"{curation.k}-core of {len(rows)} interactions is empty: the densest user has {np.bincount(user).max()}, "
             f"the densest item {np.bincount(item).max()}. Use a smaller k."
         )
-    core[core] = whole_users(user[core], ratings.sample, curation)
+    core[core] = whole_users(user[core], ratings.sample, curation.k)
     return rows[core]
 
 
@@ -188,10 +189,11 @@ def random_split(n: int, curation: Curation) -> np.ndarray:
     return split
 
 
-def whole_users(user: np.ndarray, sample: Sample, curation: Curation) -> np.ndarray:
-    """Return which interactions of a core are in a sample of whole users of the wanted size, a boolean mask (N,).
+def whole_users(user: np.ndarray, sample: Sample, k: int) -> np.ndarray:
+    """Return which interactions of a k-core are in a sample of whole users of the wanted size, a boolean mask (N,).
 
-    Users are drawn in random order until there are enough; of the last one the surplus is left out.
+    Users are drawn in random order until there are enough, the same for every split; of the last one the surplus is left
+    out.
 
     Raises:
         DataError: the core has fewer interactions than wanted.
@@ -200,10 +202,10 @@ def whole_users(user: np.ndarray, sample: Sample, curation: Curation) -> np.ndar
         return np.ones(len(user), bool)
     if len(user) < sample.interactions:
         raise DataError(
-            f"the {curation.k}-core has {len(user)} interactions, fewer than interactions={sample.interactions}. Use a "
+            f"the {k}-core has {len(user)} interactions, fewer than interactions={sample.interactions}. Use a "
             "smaller k or a smaller size."
         )
-    place = np.random.default_rng((curation.seed, 1)).permutation(user.max() + 1)
+    place = np.random.default_rng(SAMPLE_SEED).permutation(user.max() + 1)
     mask = np.zeros(len(user), bool)
     mask[np.argsort(place[user], kind="stable")[: sample.interactions]] = True
     return mask

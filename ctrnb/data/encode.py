@@ -3,6 +3,7 @@
 Code 0 always means out of vocabulary: a value, user or item that no training interaction has, or a missing value.
 """
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,12 +43,14 @@ class Encoded:
     """A curated dataset as arrays.
 
     Attributes:
+        users: SHA-256 of the users' ids in the order of their rows: who they are, whatever the split.
         user, item: int64 (N,), row numbers in ``user_side`` and ``item_side``.
         label, rating: float32 (N,).  middle: bool (N,).  split: int8 (N,), as in Curated.
     """
 
     name: str
     fingerprint: str
+    users: str
     user_side: Side
     item_side: Side
     user: np.ndarray
@@ -80,6 +83,7 @@ def encode(curated: Curated) -> Encoded:
     return Encoded(
         curated.name,
         curated.fingerprint,
+        hashlib.sha256("\x1f".join(curated.users.index).encode()).hexdigest(),
         encode_side(curated.users, curated.user_fields, user[split == 0]),
         encode_side(curated.items, curated.item_fields, item[split == 0]),
         user,

@@ -25,6 +25,7 @@ import pandas as pd
 from scipy import optimize, stats
 
 from ctrnb.data import Encoded
+from ctrnb.errors import ConfigError
 from ctrnb.evaluation.resample import Weighted, user_draws, weighted_auc, weighted_logloss
 from ctrnb.evaluation.statistics import delong, paired_t
 from ctrnb.training import RunResult
@@ -158,8 +159,13 @@ def resample(runs: Runs, encoded: Sequence[Encoded], *, repeats: int, seed: int 
     """Return every metric of every run on the same draws of users.
 
     Args:
-        encoded: of each number of the seed. Their users are the same rows, since the split does not change who is kept.
+        encoded: of each number of the seed.
+
+    Raises:
+        ConfigError: they are not of the same users, so that no draw is of all of them.
     """
+    if len({each.users for each in encoded}) > 1:
+        raise ConfigError(f"{encoded[0].name}: its splits keep different users, which cannot be drawn together.")
     users = len(encoded[0].user_side.id_code)
     metrics, behind = {}, []
     for (tier, number), run in runs.items():

@@ -50,6 +50,12 @@ def test_cores_of_one_size_keep_their_users_whole() -> None:
         curate(load("synthetic:interactions=6000000"), curation)
 
 
+def test_a_sample_has_the_same_users_in_every_split() -> None:
+    first, second = (curate(load("synthetic:interactions=6000"), Curation(k=3, seed=seed)) for seed in (0, 5))
+    assert pairs(first) == pairs(second) and encode(first).users == encode(second).users
+    assert not first.interactions["split"].equals(second.interactions["split"])
+
+
 def test_a_synthetic_variant_is_the_generators_own() -> None:
     found = load("synthetic:density=0.05,users=90,items=70,signal=0.5,seed=2")
     own = generate(SyntheticConfig(users=90, items=70, density=0.05, signal=0.5, seed=2))

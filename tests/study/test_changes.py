@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from ctrnb.errors import ConfigError
 from ctrnb.study.changes import (
     Draws,
     Estimate,
@@ -18,7 +19,11 @@ from ctrnb.study.changes import (
     verdict,
     with_holm,
 )  # fmt: skip
-from ctrnb.study.ledger import own_changes
+from ctrnb.study.description import Cell, Study
+from ctrnb.study.inprocess import InProcessEngine
+from ctrnb.study.ledger import own_changes, tables
+from ctrnb.study.sweep import Sweep
+from ctrnb.training import RunStore
 
 
 def test_the_variances_of_users_and_seeds_add_up() -> None:
@@ -149,7 +154,7 @@ def test_an_interval_over_users_needs_ten_of_them(users: int, known: bool, recwa
     n, seeds, label = 40 * users, (0, 1), np.tile([0, 1], 20 * users)
     test = SimpleNamespace(
         rows=lambda _: np.arange(n), label=label, user=np.arange(n) % users, middle=np.zeros(n, bool),
-        user_side=SimpleNamespace(id_code=np.arange(users)),
+        users="same", user_side=SimpleNamespace(id_code=np.arange(users)),
     )  # fmt: skip
     scores = {"base": rng.random(n), "ft": 0.5 * label + rng.random(n)}
     runs = {(tier, s): SimpleNamespace(probabilities=p + s * 1e-9) for tier, p in scores.items() for s in seeds}
@@ -163,6 +168,28 @@ def test_an_interval_over_users_needs_ten_of_them(users: int, known: bool, recwa
     moved = own_changes(runs, draws, "ft", 0, test)
     assert np.isnan(moved["delta_low"]) != known and moved["delta"] > 0.1
     assert not recwarn.list
+
+
+@pytest.mark.parametrize("dataset", ["synthetic:users=200,items=120", "synthetic:users=200,items=120,interactions=1500"])
+@pytest.mark.parametrize("vary", ["training", "split", "both"])
+def test_seeds_of_any_kind_are_compared_on_the_same_users(dataset: str, vary: str) -> None:
+    """Of a sample of users too: every split of it has the same ones, in the same rows."""
+    fixed = {"training": {"epochs": 1, "batch_size": 1024}, "model": {"hidden": [8]}}
+    cell = Cell((dataset,), (3,), ("dcnv2",), ("base", "ts"), (0, 1), vary=vary)
+    state = Sweep(Study("x", (cell,), fixed=fixed, repeats=10), RunStore(None), device="cpu")
+    state.run(InProcessEngine(threads=1))
+    state.require()
+    ledger, table = tables(state)
+    row = table[(table["metric"] == "auc") & (table["tier"] == "ts") & (table["reference"] == "base")].iloc[0]
+    found = ledger.set_index(["tier", "split_seed", "seed"])["auc"]
+    assert row["change"] == pytest.approx((found["ts"] - found["base"]).mean()) and row["seeds"] == 2
+    assert row["se_users"] > 0 and row["low"] < row["change"] < row["high"]
+
+
+def test_splits_of_other_users_are_not_compared() -> None:
+    test = [SimpleNamespace(name="shop", users=who) for who in ("some", "others")]
+    with pytest.raises(ConfigError, match="shop: its splits keep different users"):
+        resample({}, test, repeats=10)
 
 
 def test_rows_are_what_was_trained(draws: Draws) -> None:
