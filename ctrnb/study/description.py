@@ -116,7 +116,13 @@ class Study:
         for model in {model for cell in self.cells for model in cell.models} | (set(self.grid) - {ANY}):
             for tier in TIERS:
                 for point in self.points(model, tier):
-                    settings(model, "ft" if tier == "control" else tier, dict(self.common()) | dict(point))
+                    own = dict(self.common()) | dict(point)
+                    training = settings(model, "ft" if tier == "control" else tier, own)[2]
+                    if training.precision == "auto":
+                        raise ConfigError(
+                            "training.precision='auto' is decided by a timing, which may come out otherwise in another "
+                            "process of a study: write 'fp32' or 'bf16'."
+                        )
 
     def check_cells(self) -> None:
         """Raise ConfigError for a model on a dataset in two cells of other tiers or seeds: it would be compared twice."""

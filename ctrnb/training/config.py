@@ -65,7 +65,7 @@ class TrainingConfig:
     grad_clip: float = 10.0  # largest gradient norm; 0 leaves gradients alone
     beta1: float = 0.9
     beta2: float = 0.999
-    precision: Literal["auto", "fp32", "bf16"] = "auto"  # of the rating function in training; see device.py
+    precision: Literal["auto", "fp32", "bf16"] = "fp32"  # of the rating function in training; see pick_precision
     embedding_update: Literal["dense", "rows"] = "dense"  # of the ID table: every row a step, or the batch's alone
     restarts: int = 0  # how often a training that is no longer finite starts again, slower; 0 stops it with an error
     restart_decay: float = 0.1  # factor on the learning rate at each restart
@@ -110,7 +110,11 @@ class TrainingConfig:
 
 @dataclass(frozen=True)
 class Specification:
-    """One training, whole. Two trainings with one ``run_id`` give the same numbers on one machine."""
+    """One training, whole. Two trainings with one ``run_id`` give the same numbers.
+
+    So to the last digit on one device of one machine, with one version of torch and one number of threads, and each alone
+    or in a stack of as many; elsewhere up to rounding. Any choice has been made: the precision is not ``auto``.
+    """
 
     dataset: str
     fingerprint: str  # of the curated split

@@ -11,6 +11,8 @@ import torch
 
 from ctrnb.errors import DeviceError
 
+PRODUCTS = 7  # timed in each precision, of which the fastest counts
+
 
 def pick_device(name: str) -> torch.device:
     """Return the device for ``auto``, ``cpu`` or ``cuda``; auto takes a GPU where there is one.
@@ -47,7 +49,8 @@ def on_threads(count: int) -> Iterator[None]:
 def pick_precision(requested: str, device: torch.device) -> str:
     """Return ``fp32`` or ``bf16``: as requested, or for ``auto`` what :func:`bf16_speedup` finds worthwhile.
 
-    A GPU keeps fp32 under ``auto``: these models are too small there for the products to matter.
+    A GPU keeps fp32 under ``auto``: these models are too small there for the products to matter. A timing decides, so
+    another process may be told otherwise: a training takes this answer into its identity, and a study does not ask.
     """
     if requested != "auto":
         return requested
@@ -55,13 +58,13 @@ def pick_precision(requested: str, device: torch.device) -> str:
 
 
 @cache
-def bf16_speedup(repeats: int = 7) -> float:
+def bf16_speedup() -> float:
     """Return how many times faster this CPU multiplies (4096, 400) by (400, 400) in bf16 than in fp32."""
     seconds = {}
     for dtype in (torch.float32, torch.bfloat16):
         a, b = torch.ones(4096, 400, dtype=dtype), torch.ones(400, 400, dtype=dtype)
         times = []
-        for _ in range(repeats):
+        for _ in range(PRODUCTS):
             start = time.perf_counter()
             a @ b
             times.append(time.perf_counter() - start)

@@ -29,6 +29,7 @@ from ctrnb.data.encode import Encoded
 from ctrnb.errors import ConfigError, DivergenceError, RunError
 from ctrnb.evaluation.groups import activity_groups, evaluate
 from ctrnb.training.config import (
+    EncoderConfig,
     Specification,
     TrainingConfig,
     automatic_batch_size,
@@ -111,7 +112,7 @@ def train_many(
     store = runs if isinstance(runs, Store) else RunStore(runs)
     own_overrides = [dict(each) for each in one_a_seed(overrides or {}, len(seeds))]
     chosen = pick_device(device)
-    own = [settings(model, "ft" if tier == "control" else tier, each) for each in own_overrides]
+    own = [chosen_settings(model, tier, each, chosen) for each in own_overrides]
     starts, budgets = parents(
         encoded, model, tier, own_overrides, dict(base_overrides or {}),
         seeds=seeds, runs=store, device=device, progress=progress, stacked=stacked,
@@ -152,6 +153,14 @@ def parents(
     if tier == "ft":
         return starts, none
     return starts, train_many(encoded, model, "ft", overrides=overrides, base_overrides=base_overrides, **options)
+
+
+def chosen_settings(
+    model: str, tier: str, overrides: Mapping[str, Any], device: torch.device
+) -> tuple[Any, EncoderConfig, TrainingConfig]:
+    """Return the :func:`settings` of a tier, the control's being FT's, with the precision that ``auto`` means here."""
+    config, encoder, training = settings(model, "ft" if tier == "control" else tier, overrides)
+    return config, encoder, replace(training, precision=pick_precision(training.precision, device))
 
 
 def one_a_seed(overrides: Mapping[str, Any] | Sequence[Mapping[str, Any]], seeds: int) -> Sequence[Mapping[str, Any]]:
@@ -217,7 +226,7 @@ def run(
     encoded: Encoded, planned: Sequence[PlannedRun], device: torch.device, progress: Progress | None, together: bool
 ) -> list[RunResult]:
     """Train runs alike in all that shapes a weight, stacked if ``together`` (else there is one), and evaluate them."""
-    precision = pick_precision(planned[0].training.precision, device)
+    precision = planned[0].training.precision
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)

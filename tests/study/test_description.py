@@ -80,6 +80,8 @@ def test_what_the_seeds_are_of(vary: str, repetitions: tuple) -> None:
         (CELL.replace("3", "3000000000"), r"Cell.k=\[3000000000\]: a whole number must be below 2\*\*31"),
         (CELL + "[grid.dcn.base]\ntraining.epochs = [1]", "grid.dcn: no such model.*dcnv2"),
         (CELL + "[grid.any.fts]\ntraining.epochs = [1]", "grid.any.fts: no such tier.*Did you mean"),
+        (CELL + '[fixed]\ntraining.precision = "auto"', "is decided by a timing.*write 'fp32' or 'bf16'"),
+        (CELL + '[grid.any.ts]\ntraining.precision = ["bf16", "auto"]', "is decided by a timing"),
         (CELL + "[grid.any.ft]\ntraining.epochs = 1", "must be a list"),
         (CELL + "[grid.any.ft]\ntraining.epochs = []", "must be a list of one or more"),
         (CELL + "[grid.any.ft]\ntraining.epochs = [0]", "epochs=0"),

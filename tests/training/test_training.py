@@ -197,6 +197,17 @@ def test_a_setting_changes_the_identity_of_a_run() -> None:
     assert len({identity(), identity(**{"encoder.layers": 1}), identity(**{"training.patience": 5})}) == 3
 
 
+@pytest.mark.parametrize(("speedup", "precision"), [(1.4, "fp32"), (1.6, "bf16")])
+def test_the_identity_says_which_precision_auto_was(small, monkeypatch, speedup: float, precision: str) -> None:
+    monkeypatch.setattr("ctrnb.training.device.bf16_speedup", lambda: speedup)
+    short = FAST | {"training.epochs": 1, "model.hidden": [8]}
+    stated, found = (
+        quick(small, overrides=short | {"training.precision": each}).row for each in (precision, "auto")
+    )
+    assert found["run_id"] == stated["run_id"] and found["auc"] == stated["auc"] and found["precision"] == precision
+    assert settings("dcnv2", "base", {})[2].precision == "fp32"
+
+
 @pytest.mark.parametrize(("interactions", "size"), [(100, 256), (25_600, 256), (799_532, 4096), (10**9, 4096)])
 def test_automatic_batches(interactions: int, size: int) -> None:
     assert automatic_batch_size(interactions) == size
