@@ -82,7 +82,9 @@ def rows_of_map(encoded: Encoded, network: CTRNetwork, nodes: np.ndarray, edges:
 
 
 def node_sensitivities(encoded: Encoded, result: RunResult, rows: np.ndarray) -> pd.DataFrame:
-    """Return one row a node of the sampled pairs.
+    """Return one row a node of the sampled pairs, with its degree and :func:`~ctrnb.theory.lightgcn.harmonic_degree`.
+
+    Both are of the graph of the run's own edges: 0 and infinite for a node that has none.
 
     ``total``, the norm of the logit's gradient with respect to the whole table; ``through``, of the part through this node;
     ``head``, of the gradient with respect to z_n; and ``constant``, c_n. Each norm is the geometric mean over the node's pairs
@@ -106,7 +108,7 @@ def node_sensitivities(encoded: Encoded, result: RunResult, rows: np.ndarray) ->
     through = head * constant[place]
     cross = (gradient[:, 0] * gradient[:, 1]).sum(axis=1) * np.einsum("nk,nk->n", maps[place[:, 0]], maps[place[:, 1]])
     total = np.sqrt(np.maximum((through**2).sum(axis=1) + 2 * cross, 0))
-    graph = training_graph(encoded)
+    graph = training_graph(encoded, edges)
     degree, harmonic = operators.degrees(graph), lightgcn.harmonic_degree(graph)
     tables = []
     for number, side in enumerate(SIDES):
@@ -132,8 +134,8 @@ def elasticities(
 
     Columns: side, part (:data:`PARTS`), value, low, high (95 %, over nodes drawn anew and seeds), rank (Spearman's
     correlation, mean over seeds), nodes, silent, verdict: falls, rises, or no trend beyond chance. ``through`` is
-    ``head`` plus ``constant``. A logarithm needs a gradient: nodes without any in one of the runs, such as those whose
-    entries AFN's logarithm cuts off, are left out and counted as ``silent``.
+    ``head`` plus ``constant``. A logarithm needs a gradient and a degree: nodes without any gradient in one of the runs,
+    such as those whose entries AFN's logarithm cuts off, and nodes without edges are left out and counted as ``silent``.
 
     Args:
         tables: of :func:`node_sensitivities` on the same pairs, one a training seed.
@@ -146,6 +148,7 @@ def elasticities(
     for side in SIDES:
         of_side = [table[table["side"] == side] for table in tables]
         heard = np.all([(table[list(PARTS)] > 0).all(axis=1).to_numpy() for table in of_side], axis=0)
+        heard &= (of_side[0]["degree"] > 0).to_numpy()
         of_side = [table[heard] for table in of_side]
         x = np.log10(of_side[0][by].to_numpy(np.float64))
         n = len(x)

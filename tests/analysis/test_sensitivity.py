@@ -12,6 +12,7 @@ from ctrnb.errors import ConfigError, MetricError
 from ctrnb.report import groups
 from ctrnb.report import sensitivity as chapter
 from ctrnb.theory import lightgcn
+from ctrnb.training import train
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +42,26 @@ def test_constants_are_the_exact_ones_and_1_without_message_passing(small: Encod
     assert ft["through"].to_numpy() == pytest.approx(ft["head"].to_numpy() * exact)
     degree = np.r_[training_graph(small).degree_user, training_graph(small).degree_item]
     assert ft["degree"].to_numpy().tolist() == degree[ft["node"]].tolist()
+
+
+@pytest.mark.parametrize("edges", ["observed", "positive"])
+def test_degrees_are_of_the_graph_that_the_run_was_trained_on(small: Encoded, edges: str) -> None:
+    """One hop alone makes the constant of a node exactly 1 over the root of its harmonic degree."""
+    own = {"encoder.edges": edges, "encoder.layers": 1, "encoder.readout": [0.0, 1.0], "training.epochs": 1}
+    result = train(small, "dcnv2", "ts", seed=0, overrides=own)
+    table = sn.node_sensitivities(small, result, sn.sample_pairs(small, 300, seed=0))
+    assert table["constant"].to_numpy() == pytest.approx(table["harmonic"].to_numpy() ** -0.5, rel=1e-5)
+    graph = training_graph(small, edges)
+    assert (table["degree"] == np.r_[graph.degree_user, graph.degree_item][table["node"]]).all()
+    found = sn.elasticities([table], repeats=10)
+    assert found["value"].notna().all() and (found["silent"] >= 0).all()
+
+
+def test_a_node_without_edges_has_no_place_on_a_slope() -> None:
+    tables = [nodes_with(-0.5, 0.0, 0)]
+    tables[0].loc[[0, 3], "degree"] = 0.0
+    found = sn.elasticities(tables, repeats=10).set_index(["side", "part"])
+    assert found.loc["user", "silent"].eq(2).all() and found.loc[("user", "head"), "value"] == pytest.approx(-0.5)
 
 
 def nodes_with(exponent: float, noise: float, seed: int) -> pd.DataFrame:
