@@ -8,10 +8,12 @@ from scipy import stats
 from ctrnb.errors import MetricError
 from ctrnb.evaluation.metrics import check
 
+NO_WIDTH = 1e-12  # what rounding leaves of a standard error or an interval without width
+
 
 @dataclass(frozen=True)
 class Difference:
-    """A difference with its 95 % interval and two-sided p-value."""
+    """A difference with its 95 % interval and its p-value (:func:`two_sided`)."""
 
     estimate: float
     low: float
@@ -37,9 +39,8 @@ def delong(label: np.ndarray, score: np.ndarray, baseline: np.ndarray) -> Differ
         others[0]
     )
     error = float(np.sqrt(variance))
-    p_value = float(2 * stats.norm.sf(abs(estimate) / error)) if error else float(estimate == 0)
     margin = float(stats.norm.ppf(0.975)) * error
-    return Difference(estimate, estimate - margin, estimate + margin, p_value, "DeLong")
+    return Difference(estimate, estimate - margin, estimate + margin, two_sided(estimate, error, np.inf), "DeLong")
 
 
 def placements(positive: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -63,5 +64,15 @@ def paired_t(values: np.ndarray, baseline: np.ndarray) -> Difference:
         raise MetricError(f"a paired t-test needs at least two seeds: {n} given.")
     mean, error = float(difference.mean()), float(difference.std(ddof=1) / np.sqrt(n))
     margin = float(stats.t.ppf(0.975, n - 1)) * error
-    p_value = float(2 * stats.t.sf(abs(mean) / error, n - 1)) if error else float(mean == 0)
-    return Difference(mean, mean - margin, mean + margin, p_value, f"paired t over {n} seeds")
+    return Difference(mean, mean - margin, mean + margin, two_sided(mean, error, n - 1), f"paired t over {n} seeds")
+
+
+def two_sided(estimate: float, error: float, df: float) -> float:
+    """Return the two-sided probability of an estimate this far from zero by chance, by Student's t; normal for infinite df.
+
+    Without any error it is 1 for zero and NaN for anything else: values that are all alike are no certainty.
+    """
+    if error <= NO_WIDTH:
+        return 1.0 if estimate == 0 else np.nan
+    ratio = abs(estimate) / error
+    return float(2 * (stats.norm.sf(ratio) if np.isinf(df) else stats.t.sf(ratio, df)))

@@ -27,7 +27,7 @@ from scipy import optimize, stats
 from ctrnb.data import Encoded
 from ctrnb.errors import ConfigError
 from ctrnb.evaluation.resample import Weighted, user_draws, weighted_auc, weighted_logloss
-from ctrnb.evaluation.statistics import delong, paired_t
+from ctrnb.evaluation.statistics import NO_WIDTH, delong, paired_t, two_sided
 from ctrnb.training import RunResult
 
 METRICS = ("auc", "auc_strong", "logloss", "logloss_strong")
@@ -35,7 +35,6 @@ LOWER_IS_BETTER = ("logloss", "logloss_strong")
 COMPARISONS = (("control", "base"), ("ft", "base"), ("ft", "control"), ("ft", "ts"), ("ts", "base"), ("ts", "control"))
 POWER, LEVEL = 0.8, 0.05
 NORMAL = 1e6  # degrees of freedom at which t is normal
-NO_WIDTH = 1e-12  # what rounding leaves of a standard error or an interval without width
 
 
 @dataclass(frozen=True)
@@ -53,10 +52,8 @@ class Estimate:
 
     @property
     def p_value(self) -> float:
-        """Two-sided probability of a value this far from zero by chance; NaN for one without any error."""
-        if self.se <= NO_WIDTH:
-            return 1.0 if self.value == 0 else np.nan
-        return float(2 * stats.t.sf(abs(self.value) / self.se, self.df))
+        """Two-sided probability of a value this far from zero by chance; of one without any error, as in ``two_sided``."""
+        return two_sided(self.value, self.se, self.df)
 
     @property
     def mde(self) -> float:

@@ -197,13 +197,13 @@ def test_placements_are_shares_of_the_other_class() -> None:
     assert below.tolist() == pytest.approx([2 / 2, 1.5 / 2, 1 / 2])  # clicks above each non-click
 
 
-def test_a_difference_without_variance_is_certain() -> None:
-    """Equal scores differ by nothing; perfect and reversed ones by 1, in every pair."""
+def test_a_difference_without_variance_is_no_certainty() -> None:
+    """Equal scores differ by nothing; perfect and reversed ones by 1, in every pair, and of how many says no variance."""
     label, score = np.array([1, 0, 1, 0, 0]), np.array([0.9, 0.2, 0.8, 0.1, 0.3])
     same, apart, worse = (delong(label, a, b) for a, b in ((score, score), (score, -score), (-score, score)))
     assert (same.estimate, same.low, same.high, same.p_value, same.method) == (0.0, 0.0, 0.0, 1.0, "DeLong")
-    assert (apart.estimate, apart.low, apart.high, apart.p_value) == (1.0, 1.0, 1.0, 0.0)
-    assert (worse.estimate, worse.p_value) == (-1.0, 0.0)
+    assert (apart.estimate, apart.low, apart.high) == (1.0, 1.0, 1.0) and np.isnan(apart.p_value)
+    assert worse.estimate == -1.0 and np.isnan(worse.p_value)
 
 
 def test_paired_t_equals_scipys() -> None:
@@ -219,12 +219,14 @@ def test_paired_t_equals_scipys() -> None:
         paired_t(a[:1], b[:1])
 
 
-def test_seeds_that_all_differ_alike_leave_no_doubt() -> None:
+def test_seeds_that_all_differ_alike_are_no_certainty() -> None:
+    """Exactly alike, and alike up to rounding."""
     base = np.array([0.25, 0.5, 0.75])
     assert paired_t(base, base).p_value == 1.0
     for shift in (0.125, -0.125):
         found = paired_t(base + shift, base)
-        assert (found.estimate, found.low, found.high, found.p_value) == (shift, shift, shift, 0.0)
+        assert (found.estimate, found.low, found.high) == (shift, shift, shift) and np.isnan(found.p_value)
+    assert np.isnan(paired_t(np.array([0.8, 0.81, 0.9]), np.array([0.7, 0.71, 0.8])).p_value)
 
 
 def test_a_difference_is_a_value() -> None:
