@@ -6,7 +6,10 @@ from ctrnb.study.jobs import Job, Outcome, do
 
 
 class InProcessEngine:
-    """An engine without workers: a job is done when its outcome is asked for, on the threads that torch has."""
+    """An engine without workers: a job is done when its outcome is asked for.
+
+    A training has ``threads`` threads, by default as many as torch has now; torch has its own again afterwards.
+    """
 
     slots, local = 1, True
 

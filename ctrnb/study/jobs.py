@@ -41,19 +41,18 @@ Outcome = list[Files] | Failure
 
 
 def do(job: Job, encoded: "Encoded") -> Outcome:
-    """Train and return each run's files, in the order of the seeds, or why there are none."""
-    import torch
-
+    """Train on the job's threads and return each run's files, in the order of the seeds, or why there are none."""
     from ctrnb.errors import CtrnbError
     from ctrnb.training import RunStore, train_many
+    from ctrnb.training.device import on_threads
     from ctrnb.training.store import pack, unpack
 
-    torch.set_num_threads(job.threads)
     try:
         store = RunStore(None)
         for run_id, files in job.parents.items():
             store.save(unpack(files, run_id))
-        return list(map(pack, train_many(encoded, runs=store, device=job.device, **job.arguments)))
+        with on_threads(job.threads):
+            return list(map(pack, train_many(encoded, runs=store, device=job.device, **job.arguments)))
     except CtrnbError as error:
         return Failure(str(error))
     except Exception as error:  # one training's accident must not end the others

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from ctrnb.cli import app
@@ -184,6 +185,14 @@ def test_trainings_of_a_stack_that_fails_are_tried_alone(own: Path, ledger) -> N
     path.write_text(path.read_text().replace("epochs = 1", "epochs = 1, restarts = 1"))  # not to be stacked
     assert sweep(own, stacked=2)["complete"]
     assert ledger(own)["stacked"].eq(1).all()
+
+
+def test_an_engine_of_this_process_gives_torch_its_threads_back(monkeypatch) -> None:
+    seen, before = [], torch.get_num_threads()
+    monkeypatch.setattr("ctrnb.training.train_many", lambda *_, **__: seen.append(torch.get_num_threads()) or [])
+    engine = InProcessEngine(threads=before + 1)
+    engine.submit(1, Job(None, {}, {}, "cpu", engine.threads))
+    assert engine.wait(0) == [(1, [])] and seen == [before + 1] and torch.get_num_threads() == before
 
 
 def test_a_budget_of_trainings_cuts_a_stack(own: Path) -> None:
