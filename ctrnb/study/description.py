@@ -72,6 +72,11 @@ class Cell:
             check_tier(tier)
         if min(self.k) < 1 or min((*self.seeds, self.split_seed)) < 0:
             raise ConfigError("a cell's k must be at least 1, and its seeds 0 or more.")
+        if self.split_seed and self.vary != "training":
+            raise ConfigError(
+                f"Cell.split_seed={self.split_seed} has no effect where vary={self.vary!r}: the seeds are of the split. "
+                "Leave it out."
+            )
 
     def repetitions(self) -> tuple[Repetition, ...]:
         """Return the seeds of each repetition."""

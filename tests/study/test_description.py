@@ -51,7 +51,8 @@ def test_a_study_may_be_cut_down_to_some_of_its_models(tmp_path: Path) -> None:
     ("vary", "repetitions"), [("training", ((7, 1), (7, 2))), ("split", ((1, 0), (2, 0))), ("both", ((1, 1), (2, 2)))]
 )
 def test_what_the_seeds_are_of(vary: str, repetitions: tuple) -> None:
-    assert Cell(("synthetic",), (3,), seeds=(1, 2), split_seed=7, vary=vary).repetitions() == repetitions
+    split_seed = 7 if vary == "training" else 0
+    assert Cell(("synthetic",), (3,), seeds=(1, 2), split_seed=split_seed, vary=vary).repetitions() == repetitions
 
 
 @pytest.mark.parametrize(
@@ -66,6 +67,8 @@ def test_what_the_seeds_are_of(vary: str, repetitions: tuple) -> None:
         (CELL + "seeds = []", "Cell.seeds is empty"),
         (CELL + "seeds = [1, 1]", "entry twice"),
         (CELL + "seeds = [-1]", "0 or more"),
+        (CELL + 'vary = "split"\nsplit_seed = 7', "split_seed=7 has no effect where vary='split'"),
+        (CELL + 'vary = "both"\nsplit_seed = 1', "split_seed=1 has no effect where vary='both'"),
         (CELL + 'vary = "splits"', "one of 'training', 'split', 'both'"),
         (CELL + "[budget]\nhours = 0", "above 0"),
         (CELL + "[budget]\nhour = 1", "no setting 'hour'.*Did you mean 'hours'"),
