@@ -41,7 +41,8 @@ class Curation:
             raise ConfigError(f"k={self.k}: a k-core needs k of at least 1.")
         check_size(self.k, f"k={shown(self.k)}")
         check_seed(self.seed)
-        if len(self.fractions) != 3 or min(self.fractions) <= 0 or abs(sum(self.fractions) - 1) > 1e-9:
+        positive = len(self.fractions) == 3 and all(share > 0 for share in self.fractions)
+        if not (positive and abs(sum(self.fractions) - 1) <= 1e-9):  # so that NaN is refused too
             raise ConfigError(f"fractions={self.fractions}: give three positive fractions that add up to 1.")
 
 

@@ -1,3 +1,4 @@
+import math
 import warnings
 from dataclasses import FrozenInstanceError, replace
 
@@ -64,6 +65,8 @@ def test_an_empty_core_says_why() -> None:
         {"fractions": (0.5, 0.5, 0.5)},
         {"fractions": (0.5, 0.25, 0.125)},
         {"fractions": (1.0, 0.0, 0.0)},
+        {"fractions": (math.nan, 0.1, 0.1)},
+        {"fractions": (0.8, 0.1, math.nan)},
         {"fractions": (1.5, -1.0, 0.5)},
         {"fractions": (0.8, 0.1, 0.1 + 1e-6)},
     ],
