@@ -117,14 +117,14 @@ def distinct_pairs(config: SyntheticConfig, rng: np.random.Generator) -> tuple[n
     ]
     pairs = np.empty(0, np.int64)
     for _ in range(ROUNDS):
-        if len(pairs) == wanted:
-            return pairs // config.items, pairs % config.items
         draws = int(1.2 * (wanted - len(pairs))) + 64
         user, item = (np.searchsorted(c, rng.random(draws) * c[-1], side="right") for c in cumulative)
         fresh = np.setdiff1d(user * np.int64(config.items) + item, pairs)
         if len(pairs) + len(fresh) > wanted:
             fresh = rng.choice(fresh, wanted - len(pairs), replace=False)
         pairs = np.union1d(pairs, fresh)
+        if len(pairs) == wanted:
+            return pairs // config.items, pairs % config.items
     raise ConfigError(
         f"synthetic density={config.density}, tail={config.tail}: with so long a tail, so many distinct pairs are not "
         "drawn. Use a smaller tail or density."

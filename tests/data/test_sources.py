@@ -337,6 +337,13 @@ def test_synthetic_signal_is_what_a_model_could_know() -> None:
     assert item_effect(0.9) > 4 * item_effect(0.0)
 
 
+def test_the_last_draw_of_pairs_counts(monkeypatch) -> None:
+    config = SyntheticConfig(users=300, items=200, density=0.001)
+    frame = generate(config).interactions
+    monkeypatch.setattr("ctrnb.data.synthetic.ROUNDS", 1)
+    assert generate(config).interactions.equals(frame)
+
+
 def test_synthetic_settings_are_checked() -> None:
     with pytest.raises(ConfigError, match=r"density=0.9"):
         SyntheticConfig(density=0.9)
