@@ -18,12 +18,16 @@ class TableEncoder(nn.Module):
 
     Code 0 of either side stands for IDs that no training interaction has; its row starts at zero and, since
     training never reads it, stays there.
+
+    Args:
+        sparse_gradient: whether a batch's gradient holds the rows of its own IDs alone.
     """
 
-    def __init__(self, num_users: int, num_items: int, dim: int, *, init_std: float) -> None:
+    def __init__(
+        self, num_users: int, num_items: int, dim: int, *, init_std: float, sparse_gradient: bool = False
+    ) -> None:
         super().__init__()
-        self.num_users = num_users
-        self.sparse_gradient = False  # whether a batch's gradient holds its own rows alone
+        self.num_users, self.sparse_gradient = num_users, sparse_gradient
         self.table = embedding_rows(num_users + num_items, dim, std=init_std, zero=torch.tensor([0, num_users]))
 
     def nodes(self) -> Float[Tensor, "node dim"]:

@@ -62,6 +62,10 @@ class Trainer:
     Args:
         precision: fp32, or bf16 for the rating function under autocast.
         generator: a CPU generator that orders the batches.
+
+    Raises:
+        ConfigError: on construction, where the network's ID table is of another ``embedding_update`` than ``config``'s; and
+            as :func:`rows_an_epoch`.
     """
 
     def __init__(
@@ -73,7 +77,11 @@ class Trainer:
         self.train = Batches(encoded, "train", self.device)
         self.rows = rows_an_epoch(network, len(self.train), config.batch_size)
         self.weights = [weight for weight in network.parameters() if weight.numel()]
-        network.ids.sparse_gradient = config.embedding_update == "rows"
+        if network.ids.sparse_gradient != (config.embedding_update == "rows"):
+            raise ConfigError(
+                f"training.embedding_update={config.embedding_update!r} does not go with this network's "
+                f"{type(network.ids).__name__}: build the network with the same settings; LightGCN takes 'dense' alone."
+            )
         by_rows = [network.ids.table] if network.ids.sparse_gradient else []
         dense = [weight for weight in self.weights if not (by_rows and weight is network.ids.table)]
         common: dict[str, Any] = {"lr": config.learning_rate, "betas": (config.beta1, config.beta2)}

@@ -69,8 +69,10 @@ def build_network(encoded: Encoded, specification: Specification) -> CTRNetwork:
             graph, config.dim, layers=config.layers, readout=config.readout, init_std=config.init_std
         )
     else:
-        sides = encoded.user_side, encoded.item_side
-        ids = TableEncoder(sides[0].num_ids, sides[1].num_ids, config.dim, init_std=config.init_std)
+        sides, by_rows = (encoded.user_side, encoded.item_side), specification.training.embedding_update == "rows"
+        ids = TableEncoder(
+            sides[0].num_ids, sides[1].num_ids, config.dim, init_std=config.init_std, sparse_gradient=by_rows
+        )
     num_fields = 2 + len(encoded.user_side.names) + len(encoded.item_side.names)
     model = make_model(specification.model, num_fields, config.dim, specification.model_config)
     return CTRNetwork(encoded, ids, model, dim=config.dim, init_std=config.init_std)

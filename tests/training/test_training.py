@@ -1,6 +1,7 @@
 import json
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -265,6 +266,13 @@ def test_what_updates_by_rows_cannot_do_is_refused(small) -> None:
         settings("dcnv2", "ts", {"training.embedding_update": "rows"})
     with pytest.raises(ConfigError, match="weight_decay"):
         settings("dcnv2", "base", {"training.embedding_update": "rows", "training.weight_decay": 0.1})
+    rows = replace(settings("dcnv2", "base", FAST)[2], embedding_update="rows")
+    for tier in ("base", "ts"):
+        network = build_network(small, Specification("s", "f", "dcnv2", tier, 0, *settings("dcnv2", tier, FAST)))
+        with pytest.raises(ConfigError, match="embedding_update='rows' does not go with this network's"):
+            Trainer(network, small, rows, precision="fp32", generator=torch.Generator())
+        ids = network.ids(torch.tensor([1]), torch.tensor([1]))
+        assert torch.equal(ids[0, 0], network.ids.nodes()[1])  # the network is as it was
     with pytest.raises(ConfigError, match="stacked"):
         train_many(
             small, "dcnv2", "base", seeds=[0], stacked="yes", overrides=FAST | {"training.embedding_update": "rows"}
