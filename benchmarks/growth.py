@@ -29,7 +29,7 @@ def propagation(edges: int) -> Callable[[], None]:
     """Return a propagation and its gradient over a random graph, 20 times."""
     pairs = np.unique(np.random.default_rng(0).integers(GRAPH_USERS * GRAPH_ITEMS, size=edges))
     graph = BipartiteGraph(pairs // GRAPH_ITEMS, pairs % GRAPH_ITEMS, GRAPH_USERS, GRAPH_ITEMS)
-    encoder = LightGCNEncoder(graph, 16, layers=3)
+    encoder = LightGCNEncoder(graph, 16, layers=3, init_std=0.1)
 
     def work() -> None:
         for _ in range(20):

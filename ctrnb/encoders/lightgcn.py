@@ -36,6 +36,10 @@ class LightGCNEncoder(TableEncoder):
         dim: width of an embedding.
         layers: L, the number of hops.
         readout: a_0 .. a_L; None for the uniform 1/(L+1).
+        init_std: standard deviation of the table's initialisation.
+
+    Raises:
+        ConfigError: on construction, for fewer than 0 hops or another number of coefficients than they need.
     """
 
     def __init__(
@@ -43,9 +47,9 @@ class LightGCNEncoder(TableEncoder):
         graph: BipartiteGraph,
         dim: int,
         *,
-        layers: int = 3,
+        layers: int,
         readout: Sequence[float] | None = None,
-        init_std: float = 0.1,
+        init_std: float,
     ) -> None:
         super().__init__(graph.num_users, graph.num_items, dim, init_std=init_std)
         if layers < 0:

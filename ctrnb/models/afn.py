@@ -15,7 +15,7 @@ class AFNConfig:
     """Settings of :class:`AFN`; a non-empty ``ensemble_hidden`` adds the second MLP of AFN+."""
 
     neurons: int = 64  # logarithmic neurons: crosses of learned order
-    hidden: tuple[int, ...] = (400, 400)
+    hidden: tuple[int, ...] = (200, 200)
     dropout: float = 0.0  # probability of dropping a hidden unit
     ensemble_hidden: tuple[int, ...] = ()
 

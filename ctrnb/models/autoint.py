@@ -16,11 +16,11 @@ from ctrnb.models.layers import linear, mlp
 class AutoIntConfig:
     """Settings of :class:`AutoInt`; an empty ``hidden`` leaves the MLP of AutoInt+ out."""
 
-    attention_layers: int = 3
+    attention_layers: int = 2
     heads: int = 2
     attention_dim: int = 32  # width of a field after attention, all heads together
-    hidden: tuple[int, ...] = (400, 400, 400)
-    dropout: float = 0.0  # probability of dropping a hidden unit of the MLP
+    hidden: tuple[int, ...] = (200, 200)
+    dropout: float = 0.2  # probability of dropping a hidden unit of the MLP
 
     def __post_init__(self) -> None:
         require_positive(

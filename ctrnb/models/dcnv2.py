@@ -15,8 +15,8 @@ class DCNv2Config:
     """Settings of :class:`DCNv2`; ``low_rank=0`` means full-rank crosses, else a mixture of ``experts``."""
 
     cross_layers: int = 3
-    hidden: tuple[int, ...] = (400, 400, 400)
-    dropout: float = 0.0  # probability of dropping a hidden unit
+    hidden: tuple[int, ...] = (200, 200)
+    dropout: float = 0.3  # probability of dropping a hidden unit
     low_rank: int = 0  # rank of each expert's crosses, Eq. (2) of the paper
     experts: int = 4  # experts of the low-rank mixture
 

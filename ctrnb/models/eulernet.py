@@ -21,7 +21,7 @@ class EulerNetConfig:
     orders: int = 8  # order vectors, and so complex features, that each layer gives
     dropout_explicit: float = 0.0
     dropout_implicit: float = 0.0
-    norm: bool = True  # layer normalisation of each complex feature after a layer
+    norm: bool = False  # layer normalisation of each complex feature after a layer
 
     def __post_init__(self) -> None:
         require_positive("EulerNetConfig", layers=self.layers, orders=self.orders)

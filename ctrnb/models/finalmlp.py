@@ -15,10 +15,10 @@ from ctrnb.models.layers import linear, mlp
 class FinalMLPConfig:
     """Settings of :class:`FinalMLP`."""
 
-    hidden_1: tuple[int, ...] = (400, 400, 400)
-    hidden_2: tuple[int, ...] = (400, 400, 400)
-    dropout_1: float = 0.0
-    dropout_2: float = 0.0
+    hidden_1: tuple[int, ...] = (200, 200)
+    hidden_2: tuple[int, ...] = (200, 200)
+    dropout_1: float = 0.2
+    dropout_2: float = 0.2
     gating: bool = True  # stream-specific feature selection
     gate_hidden: tuple[int, ...] = (64,)
     heads: int = 1  # of the bilinear fusion

@@ -15,8 +15,8 @@ class GDCNPConfig:
     """Settings of :class:`GDCNP`."""
 
     cross_layers: int = 3
-    hidden: tuple[int, ...] = (400, 400, 400)
-    dropout: float = 0.0  # probability of dropping a hidden unit
+    hidden: tuple[int, ...] = (200, 200)
+    dropout: float = 0.2  # probability of dropping a hidden unit
 
     def __post_init__(self) -> None:
         require_positive("GDCNPConfig", cross_layers=self.cross_layers)

@@ -22,11 +22,11 @@ LARGEST = 1e38  # of a coefficient, as float32 holds 3.4e38 and a penalty's grad
 
 @dataclass(frozen=True)
 class EncoderConfig:
-    """Settings of the embeddings. ``layers``, ``readout`` and ``edges`` matter to LightGCN alone."""
+    """Settings of the embeddings; the defaults are the shipped ones. ``layers``, ``readout`` and ``edges`` matter to LightGCN alone."""
 
     dim: int = 16  # d, the width of every field's embedding
     init_std: float = 0.01  # standard deviation of the tables' normal initialisation
-    layers: int = 3  # L of Equation 8
+    layers: int = 2  # L of Equation 8
     readout: tuple[float, ...] | None = None  # a_0 .. a_L of Equation 8; None: uniform, 1/(L+1)
     edges: Literal["observed", "positive"] = "observed"  # which training interactions become edges
 
@@ -51,15 +51,15 @@ class EncoderConfig:
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """Settings of the loop: AdamW on binary cross-entropy with L2 penalties (Equation 3), early stopping."""
+    """Settings of the loop, the defaults those shipped for Base: AdamW on binary cross-entropy with L2 penalties (Equation 3), early stopping."""
 
-    learning_rate: float = 1e-3
+    learning_rate: float = 3e-3
     batch_size: int = 0  # interactions a step; 0 for automatic_batch_size
     epochs: int = 30  # at most
     patience: int = 2  # epochs without a better validation AUC before stopping
     min_improvement: float = 1e-5  # in AUC; less counts as no improvement
     lr_decay: float = 0.1  # factor on the learning rate after an epoch without improvement; 1 leaves it
-    l2_embedding: float = 0.0  # lambda of Equation 3 on the embedding tables
+    l2_embedding: float = 1e-3  # lambda of Equation 3 on the embedding tables
     l2_network: float = 0.0  # lambda of Equation 3 on the rating function's weights
     weight_decay: float = 0.0  # AdamW's own decoupled decay
     grad_clip: float = 10.0  # largest gradient norm; 0 leaves gradients alone
@@ -145,7 +145,10 @@ class Specification:
 
 @cache
 def shipped_defaults() -> dict[str, Any]:
-    """Return the settings that ship with the package; the file says where each comes from."""
+    """Return the settings that ship with the package; the file says where each comes from.
+
+    What it says of every model and tier alike, and of a model's own settings, the classes have as defaults too.
+    """
     return read_toml(Path(__file__).with_name("defaults.toml"))
 
 

@@ -54,14 +54,14 @@ def test_propagation_and_its_gradient_equal_lgconv(
 
 def test_the_hand_written_gradient_passes_gradcheck() -> None:
     graph = random_graph(7)
-    encoder = LightGCNEncoder(graph, 2, layers=2).double()
+    encoder = LightGCNEncoder(graph, 2, layers=2, init_std=0.1).double()
     encoder.to_users, encoder.to_items = normalised_blocks(graph, torch.float64)
     assert torch.autograd.gradcheck(lambda table: encoder.nodes(), (encoder.table,))
 
 
 @pytest.mark.parametrize("layers", [0, 1, 3])
 def test_the_folded_operator_equals_the_sparse_products_gradients_too(layers: int, monkeypatch) -> None:
-    encoder = LightGCNEncoder(random_graph(layers), 5, layers=layers)
+    encoder = LightGCNEncoder(random_graph(layers), 5, layers=layers, init_std=0.1)
     sparse = encoder.nodes_of(torch.stack([encoder.table, 2 * encoder.table]))
     weight = torch.randn_like(sparse)
     (gradient,) = torch.autograd.grad((sparse * weight).sum(), encoder.table)
@@ -88,7 +88,7 @@ def test_propagation_is_linear_and_self_adjoint(seed: int, layers: int) -> None:
 def test_one_hop_by_hand() -> None:
     """Two users share one item: z_item = (e_1 + e_2)/sqrt(2), z_user = e_item/sqrt(2); half of each plus itself."""
     graph = BipartiteGraph(np.array([1, 2]), np.array([1, 1]), 3, 2)
-    encoder = LightGCNEncoder(graph, 1, layers=1)
+    encoder = LightGCNEncoder(graph, 1, layers=1, init_std=0.1)
     with torch.no_grad():
         encoder.table.copy_(torch.tensor([[9.0], [1.0], [3.0], [7.0], [4.0]]))
     expected = torch.tensor([9.0, 1 + 4 / 2**0.5, 3 + 4 / 2**0.5, 7.0, 4 + (1 + 3) / 2**0.5]) / 2
@@ -99,7 +99,7 @@ def test_one_hop_by_hand() -> None:
 def test_zero_hops_are_the_table() -> None:
     graph = random_graph(1)
     encoder, table = (
-        LightGCNEncoder(graph, 4, layers=0),
+        LightGCNEncoder(graph, 4, layers=0, init_std=0.1),
         TableEncoder(graph.num_users, graph.num_items, 4, init_std=1.0),
     )
     table.load_state_dict(encoder.state_dict())
@@ -110,7 +110,7 @@ def test_zero_hops_are_the_table() -> None:
 def test_base_weights_load_into_lightgcn_as_layer_zero() -> None:
     graph = random_graph(2)
     table = TableEncoder(graph.num_users, graph.num_items, 4, init_std=1.0)
-    encoder = LightGCNEncoder(graph, 4)
+    encoder = LightGCNEncoder(graph, 4, layers=3, init_std=0.1)
     encoder.load_state_dict(table.state_dict())
     assert torch.equal(encoder.table, table.table)
 
@@ -124,7 +124,7 @@ def test_out_of_vocabulary_starts_at_zero() -> None:
 @pytest.mark.parametrize("bad", [{"layers": -1}, {"layers": 2, "readout": [1.0]}])
 def test_impossible_depths_are_refused(bad: dict) -> None:
     with pytest.raises(ConfigError):
-        LightGCNEncoder(random_graph(0), 2, **bad)
+        LightGCNEncoder(random_graph(0), 2, init_std=0.1, **bad)
 
 
 def test_field_embeddings_by_hand(small) -> None:

@@ -9,7 +9,7 @@ from ctrnb.models.eulernet import EulerInteraction, EulerNetConfig
 
 VARIANTS = {
     "eulernet": EulerNetConfig(orders=3, norm=False),
-    "eulernet with norms": EulerNetConfig(orders=3),
+    "eulernet with norms": EulerNetConfig(orders=3, norm=True),
     "three layers of eulernet": EulerNetConfig(orders=4, layers=3, norm=False),
     "afn": AFNConfig(neurons=3, hidden=(6,)),
     "afn+": AFNConfig(neurons=3, hidden=(6,), ensemble_hidden=(5,)),

@@ -12,9 +12,17 @@ from ctrnb.data.graph import training_graph
 from ctrnb.encoders import LightGCNEncoder
 from ctrnb.errors import ConfigError, DeviceError, RunError
 from ctrnb.evaluation import auc
-from ctrnb.models import MODELS
+from ctrnb.models import MODELS, model_config
+from ctrnb.settings import build
 from ctrnb.training import TIERS, RunResult, RunStore, train
-from ctrnb.training.config import Specification, automatic_batch_size, settings
+from ctrnb.training.config import (
+    EncoderConfig,
+    Specification,
+    TrainingConfig,
+    automatic_batch_size,
+    settings,
+    shipped_defaults,
+)
 from ctrnb.training.device import pick_device
 from ctrnb.training.loop import Batches, Trainer, predict
 from ctrnb.training.network import build_network
@@ -196,6 +204,16 @@ def test_a_setting_changes_the_identity_of_a_run() -> None:
         return Specification("s", "f", "dcnv2", "ts", 0, *own).run_id
 
     assert len({identity(), identity(**{"encoder.layers": 1}), identity(**{"training.patience": 5})}) == 3
+
+
+def test_the_classes_have_the_shipped_settings_as_defaults() -> None:
+    """Settings of every model and tier, and each model's own; a model or tier may ship others of the rest."""
+    shipped = shipped_defaults()
+    assert build(EncoderConfig, shipped["encoder"]) == EncoderConfig()
+    assert build(TrainingConfig, shipped["training"]) == TrainingConfig()
+    for model, tables in shipped["models"].items():
+        assert build(model_config(model), tables["model"]) == model_config(model)()
+    assert set(shipped["models"]) == set(MODELS)
 
 
 @pytest.mark.parametrize(("speedup", "precision"), [(1.4, "fp32"), (1.6, "bf16")])
