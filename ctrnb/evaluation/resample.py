@@ -1,4 +1,4 @@
-"""Metrics on resampled test users, for many predictions at once.
+"""Metrics on resampled users, for many predictions at once.
 
 A user's interactions are drawn together, so that their dependence is kept. Scores are sorted once, and a draw is a weight
 for each user: how often it was drawn. The same draws serve everything that is compared, so that differences between any two
@@ -20,8 +20,9 @@ def user_draws(
 ) -> np.ndarray:
     """Return each metric on each draw of ``users`` users with replacement, float64 (repeats, metrics).
 
-    NaN where a draw leaves a metric undefined, and throughout for a metric of fewer than FEWEST_USERS users: draws of
-    one user are all alike, and those of a few differ too little.
+    All users are drawn from, and those without a test interaction count for nothing: how many test users a draw has
+    varies, as it would in another sample of users. NaN where a draw leaves a metric undefined, and throughout for a
+    metric of fewer than FEWEST_USERS users: draws of one user are all alike, and those of a few differ too little.
 
     Args:
         behind: how many users each metric is of; default: enough.
