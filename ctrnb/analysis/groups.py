@@ -17,12 +17,13 @@ from ctrnb.errors import ConfigError
 from ctrnb.evaluation.groups import GROUPS, activity_groups
 from ctrnb.evaluation.mci import mci_or_nan
 from ctrnb.evaluation.per_user import weighted_user_auc
-from ctrnb.evaluation.resample import Weighted, user_draws, weighted_auc
-from ctrnb.study.changes import LEVEL, Draws, Runs, estimate, verdict
+from ctrnb.evaluation.resample import Weighted, weighted_auc
+from ctrnb.study.changes import LEVEL, Draws, Key, Runs, drawn, estimate, verdict
 
 EVERYONE = "all"
 METRICS = ("auc", "user_auc")
 TERTILES = (1 / 3, 2 / 3)
+MOST_VALUES = 8  # of a field that become groups
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,8 @@ def by_neighbourhood(encoded: Encoded, quantiles: Sequence[float] = TERTILES) ->
     return Grouping("mean degree of the user's items", GROUPS, code)
 
 
-def by_field(encoded: Encoded, users: pd.DataFrame, name: str, most: int = 8) -> Grouping:
-    """Return users by a field such as gender or age; beyond the ``most`` frequent values a user has no group.
+def by_field(encoded: Encoded, users: pd.DataFrame, name: str) -> Grouping:
+    """Return users by a field such as gender or age; beyond the MOST_VALUES frequent values a user has no group.
 
     A value that reads like everyone's group, "all", is called "NAME = all".
 
@@ -72,7 +73,7 @@ def by_field(encoded: Encoded, users: pd.DataFrame, name: str, most: int = 8) ->
         raise ConfigError(f"users have no field {name!r}. They have: {', '.join(map(str, users.columns)) or 'none'}.")
     column = users[name].astype("string")
     column = column.replace(EVERYONE, f"{name} = {EVERYONE}")
-    labels = tuple(sorted(column.value_counts().index[:most]))
+    labels = tuple(sorted(column.value_counts().index[:MOST_VALUES]))
     if not labels:
         raise ConfigError(f"no user has a value of {name!r}. Leave that field out.")
     return Grouping(name, labels, pd.Index(labels).get_indexer(column).astype(np.int8))
@@ -88,23 +89,16 @@ def draws_by_group(runs: Runs, encoded: Encoded, grouping: Grouping, *, repeats:
     label, user, users = encoded.label[test], encoded.user[test], len(encoded.user_side.id_code)
     parts = {EVERYONE: np.ones(len(test), bool)}
     parts |= {name: grouping.code[user] == number for number, name in enumerate(grouping.labels)}
-    metrics: dict[tuple[str, str, int], Weighted] = {}
-    behind = {f"auc:{name}": len(np.unique(user[rows])) for name, rows in parts.items()}
-    behind |= {f"user_auc:{name}": both_classes(label[rows], user[rows]) for name, rows in parts.items()}
-    for (tier, number), run in runs.items():
-        score = run.probabilities
-        for name, rows in parts.items():
-            if label[rows].any() and not label[rows].all():
-                part = label[rows], score[rows], user[rows]
-                metrics[f"auc:{name}", tier, number] = weighted_auc(*part)
-                metrics[f"user_auc:{name}", tier, number] = weighted_user_auc(*part, users)
-    everyone = np.ones(users, np.int64)
-    values = {key: function(everyone) for key, function in metrics.items()}
-    values = {key: value for key, value in values.items() if not np.isnan(value)}
-    metrics = {key: metrics[key] for key in values}
-    counts = [behind[metric] for metric, _, _ in metrics]
-    resampled = user_draws(list(metrics.values()), users, seed=seed, repeats=repeats, behind=counts)
-    return Draws(values, {key: resampled[:, column] for column, key in enumerate(metrics)})
+    metrics: dict[Key, tuple[Weighted, int]] = {}
+    for name, rows in parts.items():
+        if not label[rows].any() or label[rows].all():
+            continue
+        members, own = len(np.unique(user[rows])), both_classes(label[rows], user[rows])
+        for (tier, number), run in runs.items():
+            part = label[rows], run.probabilities[rows], user[rows]
+            metrics[f"auc:{name}", tier, number] = weighted_auc(*part), members
+            metrics[f"user_auc:{name}", tier, number] = weighted_user_auc(*part, users), own
+    return drawn(metrics, users, repeats=repeats, seed=seed)
 
 
 def both_classes(label: np.ndarray, user: np.ndarray) -> int:
@@ -116,13 +110,6 @@ def seeds_of(draws: Draws, *tiers: str) -> list[int]:
     """Return the seeds that every one of the tiers was trained with, in order."""
     found = [{number for _, each, number in draws.values if each == tier} for tier in tiers]
     return sorted(set.intersection(*found))
-
-
-def marginal_cost(base: np.ndarray, value: np.ndarray) -> np.ndarray:
-    """Return MCI (Equation 10) of AUC arrays; NaN where it is undefined, as it may be in a draw of few users."""
-    inside = (base > 0) & (base < 1) & (value > 0) & (value < 1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(inside, np.log1p(-base) - np.log1p(-value), np.nan)
 
 
 def relative_change(base: np.ndarray, value: np.ndarray) -> np.ndarray:

@@ -4,8 +4,8 @@ Two things make a difference between two tiers uncertain: the test users are a s
 seed. For n seeds let d_s be the difference with seed s on all test interactions, d their mean.
 
 * *Over seeds*: the paired t-test of the d_s. It says what other seeds would give on these very users.
-* *Over users*: the standard deviation of d over draws of the test users, all seeds evaluated on the same draw. It says
-  what other users would give with these very trainings.
+* *Over users*: the standard deviation of d over draws of the users, all seeds evaluated on the same draw. It says what
+  other users would give with these very trainings.
 * *Both*, which decides: the variances of d are added, v = v_users + v_seeds, and d +- t sqrt(v) is the interval with
   Welch and Satterthwaite's degrees of freedom v^2 / (v_seeds^2 / (n - 1)). What users and seeds share is counted in
   both, which errs on the side of a wider interval; that few seeds may agree by chance errs on the other: of 95 % intervals
@@ -104,13 +104,13 @@ def over_users(moved: np.ndarray) -> tuple[float, float, float]:
 
 
 @cache
-def detectable(df: float, level: float = LEVEL, power: float = POWER) -> float:
-    """Return the effect, in standard errors, that a two-sided t-test with ``df`` degrees finds with ``power``."""
-    critical = stats.t.ppf(1 - level / 2, df)
+def detectable(df: float) -> float:
+    """Return the effect, in standard errors, that a two-sided t-test with ``df`` degrees at LEVEL finds with POWER."""
+    critical = stats.t.ppf(1 - LEVEL / 2, df)
     scale = np.sqrt(stats.chi2.ppf((np.arange(5000) + 0.5) / 5000, df) / df)  # of the estimated standard error
 
     def missing(effect: float) -> float:
-        return float(stats.norm.sf(critical * scale - effect).mean()) - power
+        return float(stats.norm.sf(critical * scale - effect).mean()) - POWER
 
     return float(optimize.brentq(missing, 0.0, 3 * critical + 10))
 
@@ -132,6 +132,7 @@ def verdict(low: float, high: float, metric: str = "auc") -> str:
 
 
 Runs = Mapping[tuple[str, int], RunResult]  # by tier and number of the repetition
+Key = tuple[str, str, int]  # metric, tier, number of the repetition
 
 
 @dataclass(frozen=True)
@@ -143,8 +144,8 @@ class Draws:
         resampled: the same on each draw of users (repeats,).
     """
 
-    values: dict[tuple[str, str, int], float]
-    resampled: dict[tuple[str, str, int], np.ndarray]
+    values: dict[Key, float]
+    resampled: dict[Key, np.ndarray]
 
     def of(self, metric: str, tier: str, seeds: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
         """Return the values (seeds,) and the resampled values (repeats, seeds) of one tier."""
@@ -164,15 +165,26 @@ def resample(runs: Runs, encoded: Sequence[Encoded], *, repeats: int, seed: int 
     if len({each.users for each in encoded}) > 1:
         raise ConfigError(f"{encoded[0].name}: its splits keep different users, which cannot be drawn together.")
     users = len(encoded[0].user_side.id_code)
-    metrics, behind = {}, []
-    for (tier, number), run in runs.items():
-        for metric, (function, count) in weighted(encoded[number], run.probabilities, users).items():
-            metrics[metric, tier, number] = function
-            behind.append(count)
+    metrics = {
+        (metric, tier, number): found
+        for (tier, number), run in runs.items()
+        for metric, found in weighted(encoded[number], run.probabilities, users).items()
+    }
+    return drawn(metrics, users, repeats=repeats, seed=seed)
+
+
+def drawn(metrics: Mapping[Key, tuple[Weighted, int]], users: int, *, repeats: int, seed: int = 0) -> Draws:
+    """Return metrics on everyone and on the same draws of ``users`` users; one that is undefined on everyone is left out.
+
+    Args:
+        metrics: each with how many users it is of.
+    """
     everyone = np.ones(users, np.int64)
-    draws = user_draws(list(metrics.values()), users, seed=seed, repeats=repeats, behind=behind)
-    values = {key: function(everyone) for key, function in metrics.items()}
-    return Draws(values, {key: draws[:, column] for column, key in enumerate(metrics)})
+    values = {key: function(everyone) for key, (function, _) in metrics.items()}
+    values = {key: value for key, value in values.items() if not np.isnan(value)}
+    functions, behind = [metrics[key][0] for key in values], [metrics[key][1] for key in values]
+    resampled = user_draws(functions, users, seed=seed, repeats=repeats, behind=behind)
+    return Draws(values, dict(zip(values, resampled.T, strict=True)))
 
 
 def weighted(encoded: Encoded, probability: np.ndarray, users: int) -> dict[str, tuple[Weighted, int]]:

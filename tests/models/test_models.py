@@ -19,7 +19,14 @@ SMALL = {
     "autoint": {"hidden": (6,), "attention_layers": 2, "attention_dim": 4, "dropout": 0.0},
     "eulernet": {"orders": 3, "norm": True},
     "afn": {"neurons": 3, "hidden": (6,), "ensemble_hidden": (5,)},
-    "finalmlp": {"hidden_1": (6,), "hidden_2": (4,), "heads": 2, "gate_hidden": (5,), "dropout_1": 0.0, "dropout_2": 0.0},
+    "finalmlp": {
+        "hidden_1": (6,),
+        "hidden_2": (4,),
+        "heads": 2,
+        "gate_hidden": (5,),
+        "dropout_1": 0.0,
+        "dropout_2": 0.0,
+    },
     "gdcnp": {"hidden": (6,), "cross_layers": 2, "dropout": 0.0},
 }
 

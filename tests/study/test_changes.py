@@ -12,6 +12,7 @@ from ctrnb.study.changes import (
     changes,
     combined,
     detectable,
+    drawn,
     holm,
     one_change,
     over_users_and_seeds,
@@ -170,7 +171,9 @@ def test_an_interval_over_users_needs_ten_of_them(users: int, known: bool, recwa
     assert not recwarn.list
 
 
-@pytest.mark.parametrize("dataset", ["synthetic:users=200,items=120", "synthetic:users=200,items=120,interactions=1500"])
+@pytest.mark.parametrize(
+    "dataset", ["synthetic:users=200,items=120", "synthetic:users=200,items=120,interactions=1500"]
+)
 @pytest.mark.parametrize("vary", ["training", "split", "both"])
 def test_seeds_of_any_kind_are_compared_on_the_same_users(dataset: str, vary: str) -> None:
     """Of a sample of users too: every split of it has the same ones, in the same rows."""
@@ -190,6 +193,13 @@ def test_splits_of_other_users_are_not_compared() -> None:
     test = [SimpleNamespace(name="shop", users=who) for who in ("some", "others")]
     with pytest.raises(ConfigError, match="shop: its splits keep different users"):
         resample({}, test, repeats=10)
+
+
+def test_a_metric_that_is_undefined_on_everyone_is_left_out() -> None:
+    metrics = {("a", "ft", 0): (lambda w: float(w.sum()), 10), ("b", "ft", 0): (lambda w: np.nan, 10)}
+    found = drawn(metrics, 12, repeats=3)
+    assert found.values == {("a", "ft", 0): 12.0} and found.resampled["a", "ft", 0].tolist() == [12.0] * 3
+    assert drawn({}, 12, repeats=3) == Draws({}, {})
 
 
 def test_rows_are_what_was_trained(draws: Draws) -> None:

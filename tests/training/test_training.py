@@ -220,9 +220,7 @@ def test_the_classes_have_the_shipped_settings_as_defaults() -> None:
 def test_the_identity_says_which_precision_auto_was(small, monkeypatch, speedup: float, precision: str) -> None:
     monkeypatch.setattr("ctrnb.training.device.bf16_speedup", lambda: speedup)
     short = FAST | {"training.epochs": 1, "model.hidden": [8]}
-    stated, found = (
-        quick(small, overrides=short | {"training.precision": each}).row for each in (precision, "auto")
-    )
+    stated, found = (quick(small, overrides=short | {"training.precision": each}).row for each in (precision, "auto"))
     assert found["run_id"] == stated["run_id"] and found["auc"] == stated["auc"] and found["precision"] == precision
     assert settings("dcnv2", "base", {})[2].precision == "fp32"
 
