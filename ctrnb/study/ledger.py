@@ -23,7 +23,7 @@ from ctrnb.models import DISPLAY
 from ctrnb.spreadsheet import harmless_table
 from ctrnb.study.changes import Draws, Runs, changes, delong_p, over_users, resample, with_holm
 from ctrnb.study.plan import Group, Step, Training, steps
-from ctrnb.study.results import CELL
+from ctrnb.study.results import CELL, CHANGES
 from ctrnb.study.sweep import Sweep
 from ctrnb.training import RunResult
 from ctrnb.training.config import TIER_NAMES, TIERS
@@ -171,7 +171,7 @@ def own_changes(runs: Runs, draws: Draws, tier: str, number: int, encoded: Encod
 
 def changes_path(ledger: Path) -> Path:
     """Return where the changes of a ledger stand."""
-    return ledger.with_name(f"{ledger.stem}-changes{ledger.suffix}")
+    return ledger.with_name(f"{ledger.stem}{CHANGES}{ledger.suffix}")
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
