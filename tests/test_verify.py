@@ -9,6 +9,7 @@ from ctrnb import verify
 from ctrnb.cli import app
 from ctrnb.theory import graphs, lipschitz
 from ctrnb.theory.claims import OPEN, Statement
+from ctrnb.theory.suites import SUITES
 
 KEYS = ["id", "source", "statement", "verdict", "method", "evidence", "seconds"]
 SHORT = [
@@ -46,7 +47,7 @@ def test_an_unknown_suite_ends_in_one_line() -> None:
 def test_a_wrong_formula_exits_1(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lipschitz, "star_constant", lambda leaves: leaves)
     monkeypatch.delenv("CTRNB_DATA", raising=False)
-    checks = verify.lipschitz_claims.SUITE
+    checks = SUITES["lipschitz"]
     monkeypatch.setattr(verify, "SUITES", {"star": lambda: [checks.run("lipschitz.whole-star")]})
     assert run().exit_code == 1
 
@@ -59,15 +60,16 @@ def test_a_terminal_gets_a_table_that_keeps_brackets(capsys: pytest.CaptureFixtu
 
 def test_every_statement_has_its_place_in_a_chapter() -> None:
     book = Path(__file__).parents[1] / "book"
-    for suite, chapter in (
-        ("lipschitz_claims", "lipschitz"),
-        ("lightgcn_claims", "lipschitz"),
-        ("mci_claims", "mci"),
-        ("kcore_claims", "curation"),
-    ):
+    chapters = {"lipschitz": "lipschitz", "lightgcn": "lipschitz", "mci": "mci", "kcore": "curation"}
+    assert set(chapters) == set(SUITES)
+    for suite, chapter in chapters.items():
         text = (book / f"{chapter}.md").read_text(encoding="utf-8")
-        missing = [id for id in getattr(verify, suite).SUITE.checks if f"`{id}`" not in text]
-        assert not missing
+        assert [id for id in SUITES[suite].checks if f"`{id}`" not in text] == []
+
+
+def test_every_suite_of_statements_is_verified() -> None:
+    assert sorted(name for parts in verify.THEORY.values() for name in parts) == sorted(SUITES)
+    assert set(verify.SUITES) == {*verify.THEORY, "paper"}
 
 
 def test_every_argument_that_a_method_names_stands_in_a_chapter() -> None:
