@@ -7,6 +7,7 @@ through :func:`build`, so a misspelt name or an ill-typed value is an error ever
 import dataclasses
 import json
 import re
+import tomllib
 import types
 from collections.abc import Mapping
 from pathlib import Path
@@ -53,7 +54,10 @@ def build(cls: type[T], values: Mapping[str, Any], *, where: str = "") -> T:
 
 
 def check_size(value: Any, where: str) -> None:
-    """Raise ConfigError for a whole number that is too large, among others too."""
+    """Raise ConfigError for a whole number above LARGEST_NUMBER, or for one within a tuple; ``where`` begins the message.
+
+    Other values, small ones below zero among them, are left to what takes them.
+    """
     if isinstance(value, tuple):
         for each in value:
             check_size(each, where)
@@ -91,7 +95,12 @@ def has_no_default(field: dataclasses.Field) -> bool:
 
 
 def convert(value: Any, hint: Any) -> Any:
-    """Return ``value`` as type ``hint``; lists become tuples and text is read as JSON where that fits."""
+    """Return ``value`` as type ``hint``; lists become tuples and text is read as JSON where that fits.
+
+    Raises:
+        TypeError, ValueError, OverflowError: it is of another type, or none that is allowed.
+        RecursionError: it is nested too deep.  ConfigError: settings within it are wrong.
+    """
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
         if value is None or value == "none":
@@ -146,8 +155,6 @@ def read_toml(path: Path) -> dict[str, Any]:
     Raises:
         ConfigError: the file is absent, is not UTF-8 or is not TOML, with its line.
     """
-    import tomllib
-
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
