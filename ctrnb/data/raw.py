@@ -130,7 +130,12 @@ def refuse_path(name: str, place: Path) -> None:
 
 
 def zip_member(archive: zipfile.ZipFile, place: Path, file: str) -> zipfile.ZipInfo:
-    """Return the zip member with the base name ``file``, after checking every member's path."""
+    """Return the zip member with the base name ``file``, after checking every member's path.
+
+    Raises:
+        DataError: a member's path leaves the archive; or there is no such member, or it is a link, encrypted, or would
+            expand to more than ratings do.
+    """
     found = None
     for member in archive.infolist():
         refuse_path(member.filename, place)
@@ -151,7 +156,12 @@ def zip_member(archive: zipfile.ZipFile, place: Path, file: str) -> zipfile.ZipI
 
 
 def tar_stream(archive: tarfile.TarFile, place: Path, file: str) -> IO[bytes]:
-    """Return a reader of the tar member with the base name ``file``, checking members on the way."""
+    """Return a reader of the tar member with the base name ``file``, checking members on the way.
+
+    Raises:
+        DataError: a member's path leaves the archive; or there is no such member, or it is no plain file, or would expand to
+            more than ratings do.
+    """
     for member in archive:
         refuse_path(member.name, place)
         if PurePosixPath(member.name).name != file:

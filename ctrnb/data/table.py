@@ -233,7 +233,12 @@ def is_parquet(path: Path) -> bool:
 
 
 def read_parquet(path: Path, names: list[str], lists: tuple[str, ...]) -> pd.DataFrame:
-    """Return the named columns of a Parquet file, whatever pandas, which may have written it, has noted on its index."""
+    """Return the named columns of a Parquet file, whatever pandas, which may have written it, has noted on its index.
+
+    Raises:
+        DataError: a column is missing, or has more than one value a row and is not one of ``lists``.
+        OSError, ArrowException: the file cannot be read, or is no Parquet.
+    """
     import pyarrow.parquet
     from pyarrow import types
 

@@ -128,7 +128,11 @@ def identity(value: Any, where: str) -> str:
 
 
 def seconds(date: Any, where: str) -> int:
-    """Return a review's date as seconds; one without a date counts as the oldest."""
+    """Return a review's date as seconds; one without a date counts as the oldest.
+
+    Raises:
+        DataError: it is no date.
+    """
     if date is None:
         return 0
     try:

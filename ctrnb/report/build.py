@@ -116,7 +116,11 @@ def build_folder(root: Path) -> Path:
 
 
 def flatten(profile: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``{"tiers": {"k": 6}}`` as ``{"tiers.k": 6}``."""
+    """Return ``{"tiers": {"k": 6}}`` as ``{"tiers.k": 6}``.
+
+    Raises:
+        BookError: a chapter's values are not a table.
+    """
     flat: dict[str, Any] = {}
     for chapter, table in profile.items():
         if not isinstance(table, dict):
@@ -150,7 +154,11 @@ def execute_all(chapters: list[Chapter], values: Values, root: Path, folder: Pat
 
 
 def execute_beside(waiting: list[Chapter], values: Values, root: Path, folder: Path, jobs: int, shown: Lines) -> None:
-    """Execute chapters in ``jobs`` processes."""
+    """Execute chapters in ``jobs`` processes.
+
+    Raises:
+        BookError: a chapter failed, the first of them; or any other error that a process ended with.
+    """
     running: dict[Future, Chapter] = {}
     failed: list[BaseException] = []
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:

@@ -53,7 +53,11 @@ def files_of(entry: Mapping[str, Any]) -> Iterator[str]:
 
 
 def read_chapter(source: Path) -> Chapter:
-    """Return one page with its parameters."""
+    """Return one page with its parameters.
+
+    Raises:
+        ParameterError: there is no such page, or its parameters are not plain values.
+    """
     import jupytext
 
     if not source.is_file():

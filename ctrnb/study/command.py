@@ -42,6 +42,11 @@ def dry_run(
     left (at most, where the search decides); startable now; estimated_seconds for what
     is left with ``workers`` trainings at a time; probes (how many short ones the estimate needed); cells, the counts by
     dataset, k, drop_middle and model. ``out`` and ``stacked``, of the sweep to come, are checked as it would.
+
+    Raises:
+        ConfigError: ``workers`` or ``stacked`` is below 1; or the study, or ``out``, as of :func:`sweep`.
+        DeviceError: a probe is needed, and there is no such device.
+        DataError: a dataset is missing or malformed.  RunError: a folder cannot be written.
     """
     if workers < 1:
         raise ConfigError(f"workers={workers}: at least 1 is needed.")

@@ -185,7 +185,11 @@ def read_study(path: Path, models: Sequence[str] = ()) -> Study:
 
 
 def about_models(study: Study, models: Sequence[str], path: Path) -> Study:
-    """Return a study with these of its models alone."""
+    """Return a study with these of its models alone.
+
+    Raises:
+        ConfigError: it has none of one of them.
+    """
     present = list(dict.fromkeys(model for cell in study.cells for model in cell.models))
     for model in models:
         if model not in present:

@@ -164,7 +164,11 @@ def chosen_settings(
 
 
 def one_a_seed(overrides: Mapping[str, Any] | Sequence[Mapping[str, Any]], seeds: int) -> Sequence[Mapping[str, Any]]:
-    """Return overrides for each of ``seeds`` seeds."""
+    """Return overrides for each of ``seeds`` seeds.
+
+    Raises:
+        ConfigError: there is another number of them.
+    """
     if isinstance(overrides, Mapping):
         return [overrides] * seeds
     if len(overrides) != seeds:
@@ -286,7 +290,11 @@ def data_order(planned: PlannedRun) -> torch.Generator:
 
 
 def start_network(encoded: Encoded, planned: PlannedRun) -> CTRNetwork:
-    """Return a run's network before its first step: from its seed, then from its parent's weights if it has them."""
+    """Return a run's network before its first step: from its seed, then from its parent's weights if it has them.
+
+    Raises:
+        RunError: the parent's weights are of other shapes.
+    """
     torch.manual_seed(planned.specification.seed)
     network = build_network(encoded, planned.specification)
     if planned.start is not None:
