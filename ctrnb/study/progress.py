@@ -19,6 +19,10 @@ class Lines(Observer):
         self.best: float | None = None  # highest test AUC so far
         self.begun = time.monotonic()
 
+    def expects(self, total: int) -> None:
+        """Show places among so many trainings."""
+        self.total = total
+
     def found(self, step: Step, result: RunResult) -> None:
         """Count a training that had finished before."""
         self.reused += 1
@@ -76,6 +80,7 @@ class Live(Lines):
         left = self.seconds_left(running)
         self.bar.update(
             self.task,
+            total=self.total,
             completed=self.done + self.errors,
             running=running,
             left=max(self.total - self.done - self.errors - running, 0),

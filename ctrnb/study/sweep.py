@@ -48,6 +48,9 @@ class Engine(Protocol):
 class Observer:
     """What a sweep tells while it runs; this one says nothing."""
 
+    def expects(self, total: int) -> None:
+        """There will be so many trainings in the end, at most; a study that grows says so again."""
+
     def found(self, step: Step, result: RunResult) -> None:
         """A training had finished before."""
 
