@@ -204,8 +204,3 @@ def automatic_batch_size(interactions: int) -> int:
     many steps.
     """
     return 2 ** min(max(round(math.log2(max(interactions, 1) / 200)), 8), 12)
-
-
-def for_budget(training: TrainingConfig, epochs: int) -> TrainingConfig:
-    """Return ``training`` spending exactly ``epochs`` epochs, with no early stop."""
-    return replace(training, epochs=epochs, patience=epochs)

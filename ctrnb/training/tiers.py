@@ -33,7 +33,6 @@ from ctrnb.training.config import (
     Specification,
     TrainingConfig,
     automatic_batch_size,
-    for_budget,
     settings,
 )
 from ctrnb.training.device import device_name, peak_memory_mb, pick_device, pick_precision
@@ -186,10 +185,15 @@ class PlannedRun:
 
     @classmethod
     def of(cls, specification: Specification, start: RunResult | None, budget: RunResult | None) -> "PlannedRun":
-        """Return the run with its parent, the run whose budget or else whose weights it takes, in its identity."""
+        """Return the run with its parent, the run whose budget or else whose weights it takes, in its identity.
+
+        With a budget it takes exactly as many epochs and does not stop early.
+        """
         parent, training = budget or start, specification.training
         specification = replace(specification, parent=parent.row["run_id"] if parent else None)
-        return cls(specification, start, for_budget(training, budget.row["epochs"]) if budget else training)
+        if budget:
+            training = replace(training, epochs=budget.row["epochs"], patience=budget.row["epochs"])
+        return cls(specification, start, training)
 
     @property
     def run_id(self) -> str:
