@@ -11,7 +11,7 @@ last.
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -22,7 +22,6 @@ from ctrnb.study.description import Budget, Cell, Study
 from ctrnb.study.estimate import UNKNOWN_EPOCHS, probe
 from ctrnb.study.penalties import PENALTY, is_open
 from ctrnb.study.plan import Group, Split, Training, sizes, steps, total
-from ctrnb.study.progress import Lines
 from ctrnb.study.sweep import Engine, Observer, Splits, Sweep
 from ctrnb.training import RunResult, RunStore
 from ctrnb.training.config import settings
@@ -71,8 +70,7 @@ class Request:
     def study(self, seeds: int, *, epochs: int, grid: Grid, tiers: tuple[str, ...] = TIERS) -> Study:
         """Return the trial with this many seeds as a study; ``grid`` as of :func:`grid_of`, empty for no search."""
         cell = Cell((self.dataset,), (self.k,), (self.model,), tiers, tuple(range(seeds)))
-        fixed = {"training": {"precision": "fp32", "epochs": epochs}}
-        return Study("advise", (cell,), fixed=fixed, grid={"any": grid} if grid else {})
+        return Study("advise", (cell,), fixed={"training": {"epochs": epochs}}, grid={"any": grid} if grid else {})
 
 
 def grid_of(penalties: Sequence[float] = PENALTIES, own: float = PENALTIES[-1], beside: Sequence[float] = ANEW) -> Grid:
@@ -134,51 +132,84 @@ def try_tiers(
         RunError: a training failed, or the budget ended before the first seed was through.
         DataError: the dataset is missing or malformed.
     """
-    begun = clock()
-    ends = begun + 60 * SHARE * request.minutes
+    ends = clock() + 60 * SHARE * request.minutes
     splits = Splits(data_dir)
     encoded = splits.encoded(Split(request.dataset, request.k, False, 0))
     with on_threads(engine.threads):  # more than cores are free would be far slower
         epoch_seconds = probed(request, encoded, device)
     beside, epochs = planned(request, epoch_seconds, engine.slots, ends - clock() - START)
-    one = max(epoch_seconds.values()) * min(epochs, UNKNOWN_EPOCHS)  # the longest training expected
-    rest = after_base(request, epoch_seconds, engine.slots, epochs, beside or ())
-    grid: Grid = {}
-    trained: set[Training] = set()
-
-    def swept(seeds: int, tiers: tuple[str, ...] = TIERS) -> Sweep:
-        study = request.study(seeds, epochs=epochs, grid=grid, tiers=tiers)
-        hours = max(ends - clock() - one, 1e-3) / 3600
-        study = replace(study, budget=Budget(hours=hours))
-        if isinstance(observer, Lines):
-            observer.total = total(study)
-        state = Sweep(study, store, splits, device=device, observer=observer or Observer())
-        state.run(engine)
-        trained.update(each for each in state.absent if state.known.get(each) is not None)
-        return state
-
+    expected = {tier: seconds * min(epochs, UNKNOWN_EPOCHS) for tier, seconds in epoch_seconds.items()}
+    rounds = Rounds(
+        request, engine, store, splits, device, observer or Observer(), clock, ends, epochs, max(expected.values())
+    )
     seeds, begin = min(engine.slots, request.seeds), clock()
-    penalties: tuple[float, ...] = () if beside is None else PENALTIES
-    while beside is not None:
-        grid = grid_of(penalties)
-        own = base_penalty(swept(1, ("base",)))
-        larger = [penalty for penalty in LARGER if penalty > penalties[-1]]
-        if own is None or not is_open(own, penalties) or not larger or clock() + one + rest > ends:
-            grid = grid_of(penalties, own or penalties[-1], beside)
-            break
-        penalties = (*penalties, larger[0])
-    state = swept(seeds)
+    if beside is not None:
+        rounds.search(beside, after_base(request, epoch_seconds, engine.slots, epochs, beside))
+    state = rounds.swept(seeds)
     took = longest_chain(state, seeds)
     while seeds < request.seeds and clock() + CAUTION * took < ends:
         seeds = min(seeds + engine.slots, request.seeds)
-        state = swept(seeds)
-    extra = max(len(penalties) - 1, 0) + seeds
-    if (
-        request.ts
-        and clock() + CAUTION * extra * epoch_seconds["ft"] * min(epochs, UNKNOWN_EPOCHS) / engine.slots < ends
-    ):
-        state = swept(seeds, (*TIERS, "ts"))
-    return finished(request, encoded, state, penalties, epochs, len(trained), clock() - begin)
+        state = rounds.swept(seeds)
+    extra = max(len(rounds.penalties) - 1, 0) + seeds
+    if request.ts and clock() + CAUTION * extra * expected["ft"] / engine.slots < ends:
+        state = rounds.swept(seeds, (*TIERS, "ts"))
+    return finished(request, encoded, state, rounds.penalties, epochs, len(rounds.trained), clock() - begin)
+
+
+@dataclass
+class Rounds:
+    """The rounds of a trial: one sweep after the other of a study that grows, within one budget.
+
+    Attributes:
+        ends: when the budget ends, by ``clock``.
+        epochs: most of a training.
+        one: seconds that the longest training is expected to take; none starts later than that before the end.
+        grid: what is searched so far.
+        penalties: tried for Base so far; empty where nothing is searched.
+        trained: what was trained by these sweeps.
+    """
+
+    request: Request
+    engine: Engine
+    store: RunStore
+    splits: Splits
+    device: str
+    observer: Observer
+    clock: Callable[[], float]
+    ends: float
+    epochs: int
+    one: float
+    grid: Grid = field(default_factory=dict)
+    penalties: tuple[float, ...] = ()
+    trained: set[Training] = field(default_factory=set)
+
+    def swept(self, seeds: int, tiers: tuple[str, ...] = TIERS) -> Sweep:
+        """Train what the study with this many seeds lacks, as far as the budget goes; return its state."""
+        study = self.request.study(seeds, epochs=self.epochs, grid=self.grid, tiers=tiers)
+        study = replace(study, budget=Budget(hours=max(self.ends - self.clock() - self.one, 1e-3) / 3600))
+        self.observer.expects(total(study))
+        state = Sweep(study, self.store, self.splits, device=self.device, observer=self.observer)
+        state.run(self.engine)
+        self.trained.update(each for each in state.absent if state.known.get(each) is not None)
+        return state
+
+    def search(self, beside: Sequence[float], rest: float) -> None:
+        """Search Base's penalty, with larger ones while the largest so far serves it best, and set the grid of all tiers.
+
+        Args:
+            beside: penalties that FT and the control try beside Base's own.
+            rest: seconds that their search is expected to take.
+        """
+        self.penalties = PENALTIES
+        while True:
+            self.grid = grid_of(self.penalties)
+            own = base_penalty(self.swept(1, ("base",)))
+            larger = [penalty for penalty in LARGER if penalty > self.penalties[-1]]
+            late = self.clock() + self.one + rest > self.ends
+            if own is None or not is_open(own, self.penalties) or not larger or late:
+                self.grid = grid_of(self.penalties, own or self.penalties[-1], beside)
+                return
+            self.penalties = (*self.penalties, larger[0])
 
 
 def base_penalty(state: Sweep) -> float | None:
@@ -191,7 +222,7 @@ def probed(request: Request, encoded: Encoded, device: str) -> dict[str, float]:
     """Return the seconds of an epoch with the table and with LightGCN."""
     split, found = Split(request.dataset, request.k, False, 0), {}
     for tier in ("base", "ft"):
-        training = Training(split, request.model, tier, 0, (("training.precision", "fp32"),))
+        training = Training(split, request.model, tier, 0)
         found[tier] = probe(encoded, training, device=device).seconds * len(encoded.rows("train"))
     return found
 

@@ -19,6 +19,7 @@ from ctrnb.cli import app
 from ctrnb.data import Curation, curate, load
 from ctrnb.errors import ConfigError
 from ctrnb.study.inprocess import InProcessEngine
+from ctrnb.study.progress import Lines
 from ctrnb.training import RunStore
 
 GAIN, LOSS, OPEN = Effect(0.004, 0.002, 0.006), Effect(-0.004, -0.006, -0.002), Effect(0.004, -0.001, 0.009)
@@ -181,7 +182,11 @@ def test_larger_penalties_are_tried_while_the_largest_serves_base_best(shop: Pat
         trial, "base_penalty", lambda state: max(state.study.grid["any"]["base"]["training"]["l2_embedding"])
     )
     request = Request(str(shop), "dcnv2", k=2, minutes=5, seeds=1, epochs=1, ts=False)
-    found = try_tiers(request, InProcessEngine(threads=1), RunStore(None), device="cpu")
+    told = Lines(0)
+    found = try_tiers(request, InProcessEngine(threads=1), RunStore(None), device="cpu", observer=told)
+    assert (
+        told.total == 8 + 2 * 6 and told.done <= told.total
+    )  # at most: Base's penalties, then two rates by three penalties
     assert found.penalties == (*PENALTIES, 0.3, 1.0) and found.searched
     assert grid_of(found.penalties, 1.0)["ft"]["training"]["l2_embedding"] == [1e-4, 1e-3, 1.0]
     assert grid_of(PENALTIES, 0.1, ())["ft"]["training"]["l2_embedding"] == [0.1]
