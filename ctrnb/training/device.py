@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from typing import Literal
 
 import torch
 
@@ -46,7 +47,7 @@ def on_threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def pick_precision(requested: str, device: torch.device) -> str:
+def pick_precision(requested: Literal["auto", "fp32", "bf16"], device: torch.device) -> Literal["fp32", "bf16"]:
     """Return ``fp32`` or ``bf16``: as requested, or for ``auto`` what :func:`bf16_speedup` finds worthwhile.
 
     A GPU keeps fp32 under ``auto``: these models are too small there for the products to matter. A timing decides, so
