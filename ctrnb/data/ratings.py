@@ -29,8 +29,8 @@ class Sample:
     Attributes:
         thin: share of the *training* interactions that is kept, drawn uniformly. Users, items, validation and test stay, so
             that density alone moves and every share is judged on the same test part; a smaller share is part of a larger.
-        interactions: size of the k-core after users were left out at random, whole, until that many interactions are left:
-            k moves what the users that remain have, and not how much data there is.
+        interactions: size of the k-core after users were left out at random, whole and the same for every split, until that
+            many interactions are left: k moves what the users that remain have, and not how much data there is.
     """
 
     thin: float = 1.0
