@@ -148,7 +148,7 @@ def advise(trial: Trial, *, smallest: float = SMALLEST, repeats: int = 200) -> A
 
     Args:
         smallest: the smallest effect that matters, in AUC.
-        repeats: draws of test users behind the intervals.
+        repeats: draws of users behind the intervals.
     """
     grouping = by_activity(trial.encoded)
     draws = draws_by_group(trial.runs, trial.encoded, grouping, repeats=repeats)

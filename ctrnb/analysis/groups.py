@@ -1,7 +1,7 @@
 """For whom: effects by group of users, each with an interval over test users and training seeds.
 
 A group's AUC is over all pairs of a click and a non-click of its users, of one user or of two (Section 4.4, Table 4);
-``user_auc`` is the mean of its users' own AUC. All groups, tiers and seeds are evaluated on the same draws of test
+``user_auc`` is the mean of its users' own AUC. All groups, tiers and seeds are evaluated on the same draws of
 users, so that any function of them (a change, MCI, Var(L,M,H)) has its interval from the same draws.
 """
 
@@ -80,7 +80,7 @@ def by_field(encoded: Encoded, users: pd.DataFrame, name: str) -> Grouping:
 
 
 def draws_by_group(runs: Runs, encoded: Encoded, grouping: Grouping, *, repeats: int, seed: int = 0) -> Draws:
-    """Return ``auc:GROUP`` and ``user_auc:GROUP`` of every run, also for everyone, on the same draws of test users.
+    """Return ``auc:GROUP`` and ``user_auc:GROUP`` of every run, also for everyone, on the same draws of users.
 
     A group whose test part lacks a class is left out, and its ``user_auc`` where no user of it has both classes. Metrics
     of fewer than FEWEST_USERS test users are NaN on every draw: they have no interval.

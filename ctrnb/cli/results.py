@@ -26,7 +26,7 @@ def analyse(
     field: Annotated[
         list[str] | None, typer.Option("--field", help="A field of users to group by, such as gender; repeatable.")
     ] = None,
-    repeats: Annotated[int, typer.Option("--repeats", help="Draws of test users.")] = 100,
+    repeats: Annotated[int, typer.Option("--repeats", help="Draws of users.")] = 100,
     pairs: Annotated[int, typer.Option("--pairs", help="Test interactions whose gradients are taken.")] = 1500,
     data_dir: DataDir = None,
     out: Out = None,

@@ -34,7 +34,7 @@ def write_analysis(
 
     Args:
         fields: of users, to group by as well; those that a dataset lacks are passed over where another has them.
-        repeats: draws of test users, at least 2.
+        repeats: draws of users, at least 2.
         pairs: test interactions whose gradients are taken, at least 1.
         out: default: ``book/results``.
 

@@ -86,13 +86,13 @@ def estimate(values: np.ndarray, resampled: np.ndarray) -> Estimate:
 
     Args:
         values: of each seed on all test users (seeds,).
-        resampled: of each draw of test users and seed (repeats, seeds).
+        resampled: of each draw of users and seed (repeats, seeds).
     """
     return over_users_and_seeds(values, over_users(resampled.mean(axis=1))[2])
 
 
 def over_users(moved: np.ndarray) -> tuple[float, float, float]:
-    """Return the ends of the 95 % interval and the standard deviation of a statistic over draws of test users.
+    """Return the ends of the 95 % interval and the standard deviation of a statistic over draws of users.
 
     Draws that leave it undefined are passed over; all three are NaN where fewer than two are left.
     """

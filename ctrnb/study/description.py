@@ -108,7 +108,7 @@ class Study:
     fixed: dict[str, Any] = field(default_factory=dict)
     grid: dict[str, Any] = field(default_factory=dict)
     budget: Budget = Budget()
-    repeats: int = 200  # bootstrap draws of test users
+    repeats: int = 200  # bootstrap draws of users
 
     def __post_init__(self) -> None:
         if not self.cells:

@@ -63,7 +63,7 @@ def sweep_penalties(
 
 
 def moves(states: Mapping[float, Sweep]) -> pd.DataFrame:
-    """Return what each penalty changes in test AUC against the smallest, on the same draws of test users.
+    """Return what each penalty changes in test AUC against the smallest, on the same draws of users.
 
     A row a penalty and what changes: dataset, k, drop_middle, model, penalty, least (the smallest), of (``base``: Base's AUC;
     ``gain``: FT's AUC less the control's), change, low, high (95 %, over test users and seeds).
