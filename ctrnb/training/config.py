@@ -110,10 +110,10 @@ class TrainingConfig:
 
 @dataclass(frozen=True)
 class Specification:
-    """One training, whole. Two trainings with one ``run_id`` give the same numbers.
+    """One training, whole: two with one ``run_id`` give the same numbers, up to rounding.
 
-    So to the last digit on one device of one machine, with one version of torch and one number of threads, and each alone
-    or in a stack of as many; elsewhere up to rounding. Any choice has been made: the precision is not ``auto``.
+    They do to the last digit on one CPU with one version of torch and one number of threads, trained alone. The precision of
+    one that is made by :func:`ctrnb.training.train` is that used, never ``auto``.
     """
 
     dataset: str
