@@ -14,7 +14,7 @@ from typing import TypeAlias
 from ctrnb import audit
 from ctrnb.errors import ParameterError, nearest
 from ctrnb.theory import suites
-from ctrnb.theory.claims import CORRECTED, OPEN, PROVEN, REFUTED, Statement
+from ctrnb.theory.claims import CORRECTED, OBSERVED, OPEN, PROVEN, REFUTED, Statement
 from ctrnb.training.device import on_threads
 
 Verified: TypeAlias = Statement | audit.Finding
@@ -31,8 +31,10 @@ SUITES: dict[str, Callable[[], Sequence[Verified]]] = {
     **{name: partial(of_theory, parts) for name, parts in THEORY.items()},
     "paper": audit.audit_paper,
 }
-MARKS = {PROVEN: "✓", CORRECTED: "≠", REFUTED: "✗", OPEN: "?"} | dict(zip(audit.VERDICTS, "✓~✗t✓✗≠n", strict=True))
-STYLES = {PROVEN: "green", CORRECTED: "yellow", REFUTED: "red", OPEN: "bold reverse"}
+MARKS = {PROVEN: "✓", CORRECTED: "≠", REFUTED: "✗", OBSERVED: "○", OPEN: "?"} | dict(
+    zip(audit.VERDICTS, "✓~✗t✓✗≠n", strict=True)
+)
+STYLES = {PROVEN: "green", CORRECTED: "yellow", REFUTED: "red", OBSERVED: "cyan", OPEN: "bold reverse"}
 
 
 def verify(suite: str = "all") -> list[Verified]:
@@ -49,7 +51,7 @@ def verify(suite: str = "all") -> list[Verified]:
 
 
 def established(statements: Sequence[Verified]) -> bool:
-    """Return whether every statement was proven, refuted or corrected."""
+    """Return whether no statement was left open: each was proven, refuted, corrected or, no proof, observed."""
     return all(statement.verdict != OPEN for statement in statements)
 
 

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from ctrnb import verify
 from ctrnb.cli import app
 from ctrnb.theory import graphs, lipschitz
-from ctrnb.theory.claims import OPEN, Statement
+from ctrnb.theory.claims import OBSERVED, OPEN, Statement
 from ctrnb.theory.suites import SUITES
 
 KEYS = ["id", "source", "statement", "verdict", "method", "evidence", "seconds"]
@@ -37,6 +37,14 @@ def test_all_is_every_suite_in_order_and_one_that_is_open_exits_1(monkeypatch: p
     result = run("all", "--json")
     assert result.exit_code == 1 and [each["id"] for each in json.loads(result.stdout)] == ["a.b"] * 3 + ["c.d"]
     assert "? not established" in run().stdout
+
+
+def test_what_is_observed_is_counted_apart_from_proofs_and_exits_0(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = Statement("c.d", "Eq. 2", "z", OBSERVED, "numeric", "Seen: z.", 0.0)
+    monkeypatch.setattr(verify, "SUITES", {"one": lambda: [*SHORT, seen]})
+    result = run()
+    assert result.exit_code == 0 and "4 statements: 1 proven, 1 corrected, 1 refuted, 1 observed" in result.stdout
+    assert "○ observed" in result.stdout and json.loads(run("--json").stdout)[-1]["verdict"] == "observed"
 
 
 def test_an_unknown_suite_ends_in_one_line() -> None:

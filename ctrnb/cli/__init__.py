@@ -258,9 +258,10 @@ def verify(
     ] = "all",
     as_json: AsJson = False,
 ) -> None:
-    """Verify the paper's statements: each is proven, refuted by a counterexample, or corrected. Under a minute.
+    """Verify the paper's statements: each is proven, refuted by a counterexample, corrected, or observed. Under a minute.
 
-    Exits with 1 if a statement could not be established either way. The training graphs of ml-1m and yelp-small are used
+    Observed is what held in every case that was tried and is not proven. Exits with 1 if a statement could not be
+    established in any of these ways. The training graphs of ml-1m and yelp-small are used
     where CTRNB_DATA names a folder with them, a synthetic one elsewhere.
 
     Example: `ctrnb verify mci --json`

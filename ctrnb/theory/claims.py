@@ -1,7 +1,8 @@
 """Statements to be verified, and how a verdict is computed from the parts of a check.
 
-A check gives named parts that are true or false: of a proof, of a refutation, and of the proof of a correction. The
-verdict follows from them alone, so a wrong formula anywhere in a part leaves its statement not established.
+A check gives named parts that are true or false: of a proof, of an observation, of a refutation, and of the proof of a
+correction. The verdict follows from them alone, so a wrong formula anywhere in a part leaves its statement not established.
+An observation is of the cases that were tried, such as some nodes of a graph; it is no proof, and is not counted as one.
 """
 
 import time
@@ -10,7 +11,8 @@ from dataclasses import asdict, dataclass
 
 import pandas as pd
 
-PROVEN, REFUTED, CORRECTED, OPEN = "proven", "refuted", "corrected", "not established"
+PROVEN, REFUTED, CORRECTED, OBSERVED = "proven", "refuted", "corrected", "observed"
+OPEN = "not established"
 Parts = Mapping[str, bool]
 
 
@@ -22,8 +24,8 @@ class Statement:
         id: ``suite.name``.
         source: where the paper says it, or that it is ours.
         statement: what is said, exactly.
-        verdict: proven, refuted (by a counterexample), corrected (refuted, and what holds instead proven), or
-            not established.
+        verdict: proven, refuted (by a counterexample), corrected (refuted, and what holds instead proven), observed
+            (in every case that was tried; not proven), or not established.
         method: symbolic, SMT, numeric with bounds, or several.
         evidence: what was checked, the counterexample, and the right statement where it was corrected.
         seconds: how long that took.
@@ -54,6 +56,7 @@ def decide(
     *,
     method: str,
     proof: Parts | None = None,
+    observation: Parts | None = None,
     refutation: Parts | None = None,
     correction: Parts | None = None,
     correct: str = "",
@@ -63,25 +66,26 @@ def decide(
 
     Args:
         proof: parts that together prove the statement.
+        observation: in place of a proof, what was seen of the statement in the cases that were tried.
         refutation: parts that together refute it: that a counterexample is one.
         correction: parts that together prove ``correct``, the right statement.
     """
-    proves, refutes = complete(proof), complete(refutation)
-    if proves == refutes:  # neither, or a contradiction
+    supports, refutes = complete(proof) or complete(observation), complete(refutation)
+    if supports == refutes:  # neither, or a contradiction
         verdict = OPEN
-    elif proves:
-        verdict = PROVEN
+    elif supports:
+        verdict = PROVEN if complete(proof) else OBSERVED
     elif correction is None:
         verdict = REFUTED
     else:
         verdict = CORRECTED if complete(correction) else OPEN
-    checked = {**(proof or {}), **(refutation or {}), **(correction or {})}
+    checked = {**(proof or {}), **(observation or {}), **(refutation or {}), **(correction or {})}
     if verdict == OPEN:
         failed = [name for name, held in checked.items() if not held]
         evidence = f"Not shown: {'; '.join(failed) or 'the proof and the refutation contradict each other'}. {evidence}"
     else:
         shown = "; ".join(name for name, held in checked.items() if held)
-        evidence = f"{evidence} Checked: {shown}.".strip()
+        evidence = f"{evidence} {'Seen' if verdict == OBSERVED else 'Checked'}: {shown}.".strip()
         if verdict == CORRECTED:
             evidence = f"Correct: {correct} {evidence}"
     return Outcome(verdict, method, evidence.strip())

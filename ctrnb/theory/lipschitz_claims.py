@@ -107,7 +107,7 @@ def adversarial_search() -> Outcome:
     return decide(
         method="numeric with bounds",
         evidence="; ".join(f"{kind}: {min(found):.3f} to {max(found):.3f} of the bound found" for kind, found in shares.items()) + ".",
-        proof={
+        observation={
             "no quotient above its bound, over six activations and two widths": bool(worst <= 1 + 1e-9),
             "the search comes within 1 % of the bound in most cases": bool(np.median(everything) > 0.99),
         },

@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from ctrnb.theory.claims import CORRECTED, OPEN, PROVEN, REFUTED, Suite, decide, table
+from ctrnb.theory.claims import CORRECTED, OBSERVED, OPEN, PROVEN, REFUTED, Suite, decide, table
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,11 @@ from ctrnb.theory.claims import CORRECTED, OPEN, PROVEN, REFUTED, Suite, decide,
         ({"proof": {"a": False}, "refutation": {"b": True}}, REFUTED),
         ({"proof": {"a": True}, "refutation": {"b": True}}, OPEN),
         ({"proof": {"a": True}, "refutation": {"b": False}, "correction": {"c": False}}, PROVEN),
+        ({"observation": {"a": True}}, OBSERVED),
+        ({"observation": {"a": False}}, OPEN),
+        ({"observation": {"a": True}, "refutation": {"b": False}}, OBSERVED),
+        ({"observation": {"a": False}, "refutation": {"b": True}}, REFUTED),
+        ({"observation": {"a": True}, "refutation": {"b": True}}, OPEN),
     ],
 )
 def test_verdicts_follow_from_the_parts_alone(parts: dict, verdict: str) -> None:
@@ -80,6 +85,8 @@ def test_evidence_names_what_held_where_something_is_settled_and_what_failed_whe
         == "Correct: d. e. Checked: r; c."
     )
     assert decide(method="m", **told, correction={"c": False}, evidence="e.").evidence == "Not shown: p; c. e."
+    assert decide(method="m", observation={"o": True}, evidence="e.").evidence == "e. Seen: o."
+    assert decide(method="m", observation={"o": False}).evidence == "Not shown: o."
     assert decide(method="m", proof={"p": True}, refutation={"r": True}).evidence == (
         "Not shown: the proof and the refutation contradict each other."
     )

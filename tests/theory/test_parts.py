@@ -36,14 +36,13 @@ K = sp.Symbol("k", integer=True, positive=True)
 
 
 def parts(id: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Return a statement's parts in their order, proof, refutation and correction: T for one that holds, else F."""
+    """Return a statement's parts in their order, proof or observation, refutation and correction: T for one that holds, else F."""
     check, found = SUITES[id.partition(".")[0]].checks[id][2], []
 
-    def record(*, proof=None, refutation=None, correction=None, **named: Any) -> Outcome:
-        found.append(
-            "".join("FT"[bool(held)] for each in (proof, refutation, correction) for held in (each or {}).values())
-        )
-        return decide(proof=proof, refutation=refutation, correction=correction, **named)
+    def record(*, proof=None, observation=None, refutation=None, correction=None, **named: Any) -> Outcome:
+        groups = (proof, observation, refutation, correction)
+        found.append("".join("FT"[bool(held)] for each in groups for held in (each or {}).values()))
+        return decide(proof=proof, observation=observation, refutation=refutation, correction=correction, **named)
 
     monkeypatch.setattr(inspect.getmodule(check), "decide", record)
     check()
