@@ -1,6 +1,6 @@
 """Which of Section 4.4's three conditions a cost of improvement meets, decided over the whole domain.
 
-For a cost m(p, c) of a baseline p and a change c, 0 < p < 1 and 0 < p + c < 1, Appendix E asks that
+For a cost m(p, c) of a baseline p and a change c, 0 < p < 1 and 0 < p + c < 1, Appendix E asks that (here for c != 0)
 
     (i)    c_1 < c_2              implies  m(p, c_1) < m(p, c_2)
     (ii)   p_1 < p_2, same p + c  implies  m(p_1, .) > m(p_2, .)
@@ -101,7 +101,7 @@ def joined(*answers: bool | None) -> bool | None:
 
 
 def conditions(cost: sp.Expr | str | None = None) -> list[Condition]:
-    """Return the verdicts on (i), (ii) and (iii), each in its :data:`CASES`: together they cover all valid pairs.
+    """Return the verdicts on (i), (ii) and (iii), each in its :data:`CASES`: all valid pairs with c != 0.
 
     Args:
         cost: an expression in p and c, or its text; default: MCI.

@@ -39,14 +39,15 @@ def test_all_comparisons_of_table_4_are_there() -> None:
 
 
 def test_conclusions_count_what_table_4_says() -> None:
-    found = effort.conclusions().set_index("conclusion")
-    assert found["of"].tolist() == [6, 5, 1] and found["MCI"].tolist() == [5, 4, 1]
-    assert found["exceptions"].tolist() == [["FinalMLP FT"], ["FinalMLP TS"], []]
+    found = effort.conclusions().set_index("id")
+    assert found["of"].tolist() == [6, 5, 2, 4, 1, 4] and found["MCI"].tolist() == [5, 4, 1, 4, 1, 2]
+    assert found["exceptions"].tolist()[:5] == [["FinalMLP FT"], ["FinalMLP TS"], ["FinalMLP TS"], [], []]
+    assert found["relies_on_iii"].tolist() == [0] * 5 + [1]
 
 
 def test_conclusions_of_other_tables_differ() -> None:
     found = effort.conclusions(groups(Low=(60.0, 65.0), Mid=(70.0, 71.0), High=(80.0, 85.0)))
-    assert found["MCI"].tolist() == [0, 0, 0] and found["relative"].tolist()[0] == 1
+    assert found["MCI"].tolist() == [0] * 6 and found["relative"].tolist()[0] == 1
 
 
 def test_z3_on_gains_and_losses() -> None:
@@ -122,19 +123,25 @@ def test_measures_by_hand() -> None:
 @pytest.mark.parametrize(
     ("cells", "of", "held"),
     [
-        ({"Low": (60.0, 59.9), "High": (80.0, 79.0)}, [0, 0, 1], [0, 0, 0]),
-        ({"Low": (60.0, 59.0), "High": (80.0, 79.9)}, [0, 0, 1], [0, 0, 1]),
-        ({"Low": (60.0, 61.0), "High": (80.0, 79.9)}, [0, 1, 0], [0, 0, 0]),
-        ({"Low": (60.0, 60.0), "High": (80.0, 80.1)}, [0, 1, 0], [0, 1, 0]),
-        ({"Low": (60.0, 60.0), "High": (80.0, 79.9)}, [0, 0, 0], [0, 0, 0]),
+        ({"Low": (60.0, 59.9), "High": (80.0, 79.0)}, [0, 0, 0, 1, 1, 1], [0, 0, 0, 0, 0, 0]),
+        ({"Low": (60.0, 59.0), "High": (80.0, 79.9)}, [0, 0, 0, 1, 1, 1], [0, 0, 0, 1, 1, 1]),
+        ({"Low": (60.0, 61.0), "High": (80.0, 79.9)}, [0, 1, 0, 1, 0, 1], [0, 0, 0, 0, 0, 1]),
+        ({"Low": (60.0, 59.9), "High": (80.0, 81.0)}, [0, 1, 0, 1, 0, 1], [0, 1, 0, 1, 0, 0]),
+        ({"Low": (60.0, 60.1), "High": (80.0, 80.1)}, [0, 1, 1, 0, 0, 0], [0, 1, 1, 0, 0, 0]),
+        ({"Low": (60.0, 60.0), "High": (80.0, 80.1)}, [0, 1, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0]),
+        ({"Low": (60.0, 60.0), "High": (80.0, 79.9)}, [0, 0, 0, 1, 0, 1], [0, 0, 0, 0, 0, 0]),
     ],
 )
-def test_conclusions_on_yelp_speak_of_settings_with_a_gain_or_with_losses_alone(
-    cells: dict, of: list, held: list
-) -> None:
+def test_conclusions_on_yelp_read_settings_of_mixed_changes_both_ways(cells: dict, of: list, held: list) -> None:
     found = effort.conclusions(groups(**cells).assign(dataset="Yelp2022"))
     assert found["of"].tolist() == of and found["MCI"].tolist() == held
     assert found["exceptions"].tolist() == [["M FT"] if n > k else [] for n, k in zip(of, held, strict=True)]
+
+
+def test_primarily_means_most_and_otherwise_all_are_wanted() -> None:
+    found = effort.conclusions().set_index("id")
+    assert found["wanted"].to_dict() == {id: "most" if "gains" in id else "all" for id in found.index}
+    assert found["holds"].tolist() == [False, True, False, True, True, False]
 
 
 def test_what_holds_by_mci_alone_is_counted() -> None:

@@ -33,16 +33,16 @@ EXPECTED = {
         "lipschitz.whole-degrees", "lipschitz.mp-symmetric", "lipschitz.activations", "lightgcn.whole",
         "lightgcn.uniform", "lightgcn.node", "lightgcn.harmonic", "mci.condition-i-gain",
         "mci.condition-i-loss", "mci.condition-i-mixed", "mci.condition-ii-gain", "mci.condition-ii-loss", "mci.condition-ii-mixed",
-        "mci.sign", "mci.equation-10", "mci.bounds", "mci.difference", "kcore.density", "mci.potential", "mci.path", "mci.monotone", "mci.concave", "mci.examples", "mci.engines", "mci.a-fortiori", "mci.yelp-losses",
+        "mci.sign", "mci.equation-10", "mci.bounds", "mci.difference", "kcore.density", "mci.potential", "mci.path", "mci.monotone", "mci.concave", "mci.examples", "mci.engines", "mci.a-fortiori", "mci.bounded",
     },
     "corrected": {
         "lipschitz.constant-change", "lipschitz.constant-sensitivity", "lipschitz.node-eq16", "lipschitz.sketch-step", "lipschitz.node-nonlinear", "lipschitz.node-isolated",
         "lipschitz.whole-printed", "lipschitz.whole-insight", "lipschitz.mp-decreases", "lipschitz.mp-self-mean",
-        "lightgcn.equation-9", "lightgcn.simplification", "lightgcn.degree", "lightgcn.decreases", "mci.condition-iii-gain", "mci.condition-iii-loss",
+        "lightgcn.equation-9", "lightgcn.simplification", "lightgcn.degree", "lightgcn.decreases", "mci.condition-iii-gain", "mci.condition-iii-loss", "mci.condition-iii-zero", "mci.condition-iii-opposite",
         "mci.equation-23", "mci.ranking",
     },
-    "observed": {"lipschitz.search", "lightgcn.real"},
-    "refuted": {"kcore.interactions-per-user", "lipschitz.whole-real", "mci.ml-1m", "mci.yelp-gains"},
+    "observed": {"lipschitz.search", "lightgcn.real", "mci.yelp-gains", "mci.yelp-losses", "mci.yelp-losses-all"},
+    "refuted": {"kcore.interactions-per-user", "lipschitz.whole-real", "mci.ml-1m", "mci.yelp-gains-all", "mci.yelp-losses-size"},
 }  # fmt: skip
 
 
@@ -216,10 +216,10 @@ RESTS_ON: dict[str, dict[str, int]] = {  # how many more parts fail where the co
     },
     "is_zero": {"lipschitz.node-jacobian": 1, "lipschitz.node-bound": 1, "lipschitz.node-linear": 1,
                 "lipschitz.whole-operator": 1},
-    "holds": {"mci.condition-i-gain": 1, "mci.condition-ii-loss": 1, "mci.condition-iii-gain": 2, "mci.sign": 1,
+    "holds": {"mci.condition-i-gain": 1, "mci.condition-ii-loss": 1, "mci.condition-iii-gain": 2, "mci.condition-iii-zero": 2, "mci.sign": 1,
               "mci.engines": 1},
     "proves": {"lipschitz.node-bound": 1, "lipschitz.node-eq16": 1, "lipschitz.node-nonlinear": 1, "mci.path": 2, "mci.bounds": 1, "kcore.density": 1,
-               "mci.monotone": 1, "mci.concave": 1, "mci.a-fortiori": 1},
+               "mci.monotone": 1, "mci.concave": 1, "mci.a-fortiori": 1, "mci.bounded": 2, "mci.condition-iii-opposite": 2},
 }  # fmt: skip
 
 
