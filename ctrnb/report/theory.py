@@ -1,6 +1,7 @@
 """Tables and curves of the chapters on the Lipschitz bound and on MCI."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from html import escape
 from typing import Any
 
@@ -22,7 +23,8 @@ from ctrnb.theory.graphs import checked_graphs
 from ctrnb.words import NO_BREAK
 
 ONE = np.ones((1, 1))  # W = 1
-MOST = 400  # nodes of which LightGCN's constants are drawn
+MOST = 400  # nodes, and pairs, of which LightGCN's constants are drawn
+WIDTHS, DRAWS = (16, 32, 64), 200  # of random W that Equation 7 is tried with
 GRAM = ("any differentiable", "identity", "tanh", "sigmoid")
 SHAPES = {"one edge": (1, 1), "path of three": (2, 1), "star, 5 leaves": (5, 1), "2 users x 2 items": (2, 2)}
 OPERATOR_NAMES = {
@@ -128,6 +130,8 @@ def stars_table(leaves: Sequence[int] = (1, 2, 5, 20, 100)) -> pd.DataFrame:
 def real_graphs(own: Mapping[str, BipartiteGraph]) -> pd.DataFrame:
     """Return, a row a graph, Equation 7 over all nodes, the certified constant of the whole map, Lanczos and degrees.
 
+    *Needed* is ||I + P||_2 / sqrt(1 + 1/k): the ||W||_F / ||W||_2 from which on Equation 7 holds, with a linear activation.
+
     Args:
         own: graphs by name, shown before those of :func:`ctrnb.theory.graphs.checked_graphs`.
     """
@@ -140,6 +144,8 @@ def real_graphs(own: Mapping[str, BipartiteGraph]) -> pd.DataFrame:
             "certified from": found.whole.lower,
             "to": found.whole.upper,
             "Lanczos": op.lanczos_norm(op.operator(graph)),
+            "needed, some node": found.whole.upper / printed.max(),
+            "needed, every node": found.whole.upper / printed.min(),
         }
         rows.append(row | {"by degrees from": found.by_degrees.lower, "by degrees to": found.by_degrees.upper})
     return pd.DataFrame(rows)
@@ -161,7 +167,50 @@ def real_table(real: pd.DataFrame) -> pd.DataFrame:
         label: [f"{row[low]:.4f} to {row[high]:.4f}" for row in real.to_dict("records")]
         for label, (low, high) in RANGES.items()
     }
-    return pd.DataFrame({"graph": list(real["graph"]), **cells, "Lanczos": list(real["Lanczos"])})
+    needed = [
+        f"{some:.2f} to {every:.2f}"
+        for some, every in zip(real["needed, some node"], real["needed, every node"], strict=True)
+    ]
+    return pd.DataFrame(
+        {"graph": list(real["graph"]), **cells, "Lanczos": list(real["Lanczos"]), "‖W‖_F/‖W‖₂ needed": needed}
+    )
+
+
+@cache
+def looseness(width: int) -> np.ndarray:
+    """Return ||W||_F / ||W||_2 of :data:`DRAWS` square W of a width with independent normal entries."""
+    weights = np.random.default_rng(0).standard_normal((DRAWS, width, width))
+    return np.linalg.norm(weights, axis=(1, 2)) / np.linalg.norm(weights, 2, axis=(1, 2))
+
+
+def covered(real: pd.DataFrame) -> pd.DataFrame:
+    """Return, a row a graph and width, in which share of random W Equation 7 holds for the whole map of rows of :func:`real_graphs`.
+
+    Columns: graph, width, looseness (its mean), some and every (shares: at some node, at every node).
+    """
+    rows = [
+        {"graph": row["graph"], "width": width, "looseness": looseness(width).mean()}
+        | {each: float((looseness(width) >= row[f"needed, {each} node"]).mean()) for each in ("some", "every")}
+        for row in real.to_dict("records")
+        for width in WIDTHS
+    ]
+    return pd.DataFrame(rows)
+
+
+def covered_table(found: pd.DataFrame) -> pd.DataFrame:
+    """Return :func:`covered` to read, a row a graph, a column a width with its looseness."""
+    table = pd.DataFrame({"graph": found["graph"].unique()})
+    for (width, loose), rows in found.groupby(["width", "looseness"]):
+        table[f"width {width}, looseness {loose:.1f}"] = [
+            f"{row.some:.1%} / {row.every:.1%}" for row in rows.itertuples()
+        ]
+    return table
+
+
+def hidden(found: pd.DataFrame) -> str:
+    """Return in how many draws of the widest W Equation 7 holds for the whole map at every node, graph by graph, in words."""
+    rows = found[found["width"] == found["width"].max()]
+    return " and ".join(f"{row.every:.0%} of draws on {row.graph}" for row in rows.itertuples())
 
 
 def normalisations_table() -> pd.DataFrame:
@@ -195,15 +244,32 @@ def lightgcn_nodes(graph: BipartiteGraph, layers: int) -> pd.DataFrame:
     )
 
 
+def lightgcn_pairs(graph: BipartiteGraph, layers: int) -> dict[str, float]:
+    """Return LightGCN's largest constant of an even draw of joined pairs, and of unjoined ones, under the uniform read-out."""
+    generator, readout = np.random.default_rng(0), gcn.uniform(layers)
+    edges = np.stack([graph.user, graph.item], axis=1)
+    chosen = edges[generator.choice(len(edges), min(MOST, len(edges)), replace=False)]
+    ends = (np.flatnonzero(graph.degree_user), np.flatnonzero(graph.degree_item))
+    apart = np.stack([generator.choice(each, MOST) for each in ends], axis=1)
+    joined = set(map(tuple, edges.tolist()))
+    apart = np.array([pair for pair in apart.tolist() if tuple(pair) not in joined]).reshape(-1, 2)
+    groups = {"joined pair": chosen, "unjoined pair": apart}
+    return {
+        name: float(gcn.pair_constants(graph, readout, pairs).max()) for name, pairs in groups.items() if len(pairs)
+    }
+
+
 def lightgcn_table(graphs: Mapping[str, BipartiteGraph], layers: int) -> pd.DataFrame:
-    """Return, a row a graph, the range of :func:`lightgcn_nodes`' constants and their rank correlations with the degrees."""
+    """Return, a row a graph, the range of :func:`lightgcn_nodes`' constants, their rank correlations with the degrees, and
+    the largest constants of pairs."""
     rows = []
     for name, graph in graphs.items():
         points = lightgcn_nodes(graph, layers)
         ranks = points.corr("spearman")["constant"]
         row = {"graph": name, "nodes": len(points), "smallest": points["constant"].min()}
         row |= {"largest": points["constant"].max(), "ρ with H": ranks["harmonic"]}
-        rows.append(row | {"ρ with k": ranks["own"]})
+        row |= {"ρ with k": ranks["own"]}
+        rows.append(row | {f"{name}, largest": most for name, most in lightgcn_pairs(graph, layers).items()})
     return pd.DataFrame(rows)
 
 

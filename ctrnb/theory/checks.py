@@ -60,7 +60,9 @@ def general_factor_holds() -> bool:
     return all(close(float(factor.subs(k, degree)), float(lip.node_factor(degree)) ** 2) for degree in range(1, 51))
 
 
-def jacobian_norm(graph: BipartiteGraph, weight: np.ndarray, sigma: str, point: np.ndarray, node: int | None) -> float:
+def jacobian_norm(
+    graph: BipartiteGraph, weight: np.ndarray, sigma: str, point: np.ndarray, node: int | tuple[int, ...] | None
+) -> float:
     """Return the norm, at features ``point`` (nodes, in), of the Jacobian that autograd gives for Equation 4."""
     function = search.message_passing(graph, weight, sigma, node)
     jacobian = torch.autograd.functional.jacobian(lambda h: function(h[None])[0], torch.from_numpy(point))
@@ -70,6 +72,13 @@ def jacobian_norm(graph: BipartiteGraph, weight: np.ndarray, sigma: str, point: 
 def constant_features(graph: BipartiteGraph, x: np.ndarray) -> np.ndarray:
     """Return features that I + P maps to x at every node: x/2 where a node has edges, else x."""
     return np.where(op.degrees(graph)[:, None] > 0, x / 2, x)
+
+
+def joined(graph: BipartiteGraph) -> np.ndarray:
+    """Return which user is joined to which item, booleans (users, items)."""
+    found = np.zeros((graph.num_users, graph.num_items), dtype=bool)
+    found[graph.user, graph.item] = True
+    return found
 
 
 def live_degrees(graph: BipartiteGraph) -> np.ndarray:

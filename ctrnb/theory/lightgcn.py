@@ -21,7 +21,7 @@ from ctrnb.theory.operators import Bracket
 
 
 def uniform(layers: int) -> tuple[float, ...]:
-    """Return a_l = 1/(L + 1), the read-out of the experiments."""
+    """Return a_l = 1/(L + 1), the read-out of this project's experiments; the paper does not state its a_l."""
     return (1 / (layers + 1),) * (layers + 1)
 
 
@@ -103,6 +103,18 @@ def node_constants(graph: BipartiteGraph, readout: Sequence[float], nodes: np.nd
     blocks = [wanted[start : start + 256] for start in range(0, len(wanted), 256)]
     rows = [propagate(matrix, readout, unit_columns(matrix.shape[0], block)) for block in blocks]
     return np.concatenate([np.linalg.norm(block, axis=0) for block in rows])
+
+
+def pair_constants(graph: BipartiteGraph, readout: Sequence[float], pairs: np.ndarray) -> np.ndarray:
+    """Return the constant of the map to (z_u, z_i) for each pair of a user and an item, (pairs, 2): norms of two rows of p(S)."""
+    matrix, found = operators.symmetric(graph), []
+    for start in range(0, len(pairs), 256):
+        chosen = np.asarray(pairs)[start : start + 256]
+        nodes = (chosen[:, 0], chosen[:, 1] + graph.num_users)
+        first, second = (propagate(matrix, readout, unit_columns(matrix.shape[0], each)) for each in nodes)
+        a, b, inner = (first**2).sum(axis=0), (second**2).sum(axis=0), (first * second).sum(axis=0)
+        found.append(np.sqrt((a + b) / 2 + np.sqrt(((a - b) / 2) ** 2 + inner**2)))
+    return np.concatenate(found)
 
 
 def return_probabilities(graph: BipartiteGraph, steps: int, nodes: np.ndarray) -> np.ndarray:

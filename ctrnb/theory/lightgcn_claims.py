@@ -287,6 +287,42 @@ def decreases() -> Outcome:
 
 
 @SUITE.claim(
+    "lightgcn.pair",
+    "Sections 1 and 5, for the pair (z_u, z_i) that Equation 2 passes on",
+    "LightGCN with the uniform read-out in place of the table decreases the Lipschitz constant of every pair (z_u, z_i).",
+)
+def pair() -> Outcome:
+    equal, most, alone = [], [], []
+    for graph in tested_graphs():
+        joined = checks.joined(graph)
+        pairs = np.argwhere(np.ones_like(joined))
+        single = np.array([joined[u, i] and joined[u].sum() == joined[:, i].sum() == 1 for u, i in pairs])
+        for layers in (1, 2, 3, 4):
+            matrix, readout = dense(graph, gcn.uniform(layers)), gcn.uniform(layers)
+            norms = np.array([np.linalg.norm(matrix[[u, graph.num_users + i]], 2) for u, i in pairs])
+            equal.append(np.allclose(norms, gcn.pair_constants(graph, readout, pairs)))
+            most.append(bool((norms <= 1 + 1e-9).all()))
+            alone.append(bool(((norms > 1 - 1e-9) == single).all()))
+    edge = [gcn.pair_constants(op.star(1), gcn.uniform(layers), np.array([[0, 0]]))[0] for layers in (1, 2, 3, 4)]
+    return decide(
+        method="argument (gcn-pair), numeric",
+        evidence="The table is the identity map: constant 1 for a pair too.",
+        refutation={
+            f"one user, one item, joined: {edge[0]:.4f}, {edge[1]:.4f}, {edge[2]:.4f} and {edge[3]:.4f} for L = 1, 2, 3, 4": (
+                checks.close(edge, 1)
+            )
+        },
+        correction={
+            "rows of the encoder and the library's constants are equal, for all pairs of every tested graph": all(equal),
+            "none is above 1": all(most),
+            "it is 1 exactly for pairs that are joined to each other alone": all(alone),
+        },
+        correct="the constant is the norm of rows u and i of p(S); it is below 1 unless u and i are joined to each other and to "
+        "nothing else, and 1 if they are.",
+    )  # fmt: skip
+
+
+@SUITE.claim(
     "lightgcn.real",
     OURS,
     "On those training graphs that are here, with L = 3 and the uniform read-out, the whole map has the constant 1, every "

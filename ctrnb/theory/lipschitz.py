@@ -4,6 +4,7 @@ Equation 4 is h'_i = sigma(W (h_i + mean of h_j over the k_i neighbours j)). Eve
 then phi at every node" with phi(x) = sigma(W x). Its constant is therefore that of phi times a number of the graph alone:
 
 * one node's output, all features to h'_i:  sqrt(1 + 1/k_i) * Lip(phi), and Lip(phi) where k_i = 0;
+* a user's and an item's output together:   sqrt(lambda) * Lip(phi), with lambda of :func:`pair_factor` squared;
 * the whole map, all features to all:       ||I + P||_2 * Lip(phi), with P the row-normalised adjacency matrix;
 * no message passing:                       Lip(phi).
 
@@ -41,6 +42,19 @@ def node_factor(degree: np.ndarray | float) -> np.ndarray:
     if (degree < 0).any():
         raise ConfigError("degrees must not be negative.")
     return np.sqrt(1 + np.divide(1, degree, out=np.zeros_like(degree), where=degree > 0))
+
+
+def pair_factor(
+    user_degree: np.ndarray | float, item_degree: np.ndarray | float, joined: np.ndarray | bool
+) -> np.ndarray:
+    """Return what message passing multiplies the constant of (h'_u, h'_i) by, u a user and i an item.
+
+    The rows of I + P for u and i have the squared norms 1 + a and 1 + b, with a = 1/k_u and b = 1/k_i (0 without edges), and
+    the inner product a + b where u and i are joined, else 0. The factor is the root of their Gram matrix' largest eigenvalue.
+    """
+    a, b = node_factor(user_degree) ** 2 - 1, node_factor(item_degree) ** 2 - 1
+    inner = np.where(joined, a + b, 0)
+    return np.sqrt(1 + (a + b) / 2 + np.sqrt(((a - b) / 2) ** 2 + inner**2))
 
 
 def printed_bound(degree: np.ndarray | float, weight: np.ndarray, sigma: str = "identity") -> np.ndarray:

@@ -192,6 +192,7 @@ def whole_real() -> Outcome:
 )
 def whole_insight() -> Outcome:
     before, after = checks.dense_norm(op.star(1)), checks.dense_norm(op.star(2))
+    path, ring = checks.dense_norm(op.graph_of([(0, 0), (1, 0), (1, 1)], 2, 2)), checks.dense_norm(op.biregular(2, 2))
     within = []
     for graph in [*checks.exhaustive(), *checks.random_graphs()]:
         bounds, norm, ratio = lip.imbalance_bounds(graph), checks.dense_norm(graph), lip.imbalance(graph)
@@ -204,6 +205,8 @@ def whole_insight() -> Outcome:
             "the constant of K_(1,n) rises with n from n = 1 on": all(
                 checks.dense_norm(op.star(n + 1)) > checks.dense_norm(op.star(n)) for n in range(1, 20)
             ),
+            f"joining the ends of a path of four nodes raises two degrees and lowers it from {path:.4f} to {ring:.4f}": ring
+            < path,
             "on regular graphs it is 2 whatever the degree": all(
                 checks.close(checks.dense_norm(op.biregular(n, n)), 2) for n in (1, 2, 5)
             ),
@@ -214,6 +217,6 @@ def whole_insight() -> Outcome:
         correct=(
             "over nodes with edges, with H_i the harmonic mean of the degrees of i's neighbours, sqrt(4 + Var(k/H)) <= "
             "||I + P||_2 <= 1 + sqrt(max k/H): what counts is how a node's degree compares with its neighbours', not how "
-            "high degrees are; it is 2 on regular graphs of any degree."
+            "high degrees are; it is 2 on regular graphs of any degree, and an added edge may raise or lower it."
         ),
     )

@@ -16,12 +16,16 @@ from ctrnb.theory.activations import activation
 
 
 def message_passing(
-    graph: BipartiteGraph, weight: np.ndarray, sigma: str, node: int | None = None, aggregate: str = "update"
+    graph: BipartiteGraph,
+    weight: np.ndarray,
+    sigma: str,
+    node: int | tuple[int, ...] | None = None,
+    aggregate: str = "update",
 ) -> Callable[[Tensor], Tensor]:
-    """Return Equation 4 on (batch, nodes, in) tensors: the whole map, or the output of one node."""
+    """Return Equation 4 on (batch, nodes, in) tensors: the whole map, or the output of one node or of several."""
     matrix = torch.from_numpy(operators.operator(graph, aggregate).toarray())
     if node is not None:
-        matrix = matrix[[node]]
+        matrix = matrix[list(np.atleast_1d(node))]
     transposed, function = torch.from_numpy(np.asarray(weight, np.float64).T.copy()), activation(sigma).function
     return lambda features: function(matrix @ (features @ transposed))
 

@@ -131,6 +131,36 @@ def biregular_norm() -> tuple[sp.Expr, sp.Symbol, sp.Symbol]:
     return block_norm(sp.Matrix([[1, sp.sqrt(b / a)], [sp.sqrt(a / b), 1]])), a, b
 
 
+def pair_gram(joined: bool) -> tuple[sp.Matrix, sp.Symbol, sp.Symbol]:
+    """Return the inner products of the rows of I + P that belong to a user u and an item i, for symbolic k_u, k_i >= 1.
+
+    Entries of the rows at u, at i, at each other neighbour of u and at each other neighbour of i; a user's neighbours are
+    items and an item's are users, so none is shared.
+    """
+    k_user, k_item = sp.symbols("k_u k_i", positive=True)
+    edge = int(joined)
+    counts = (1, 1, k_user - edge, k_item - edge)
+    rows = ((1, edge / k_user, 1 / k_user, 0), (edge / k_item, 1, 0, 1 / k_item))
+    gram = sp.Matrix(2, 2, lambda r, s: sum(n * x * y for n, x, y in zip(counts, rows[r], rows[s], strict=True)))
+    return gram.applyfunc(sp.simplify), k_user, k_item
+
+
+def pair_forms_hold() -> bool:
+    """Return whether sympy proves the closed forms of the largest eigenvalue of :func:`pair_gram`.
+
+    With a = 1/k_u and b = 1/k_i: 1 + (a + b + sqrt(5 a^2 + 6 a b + 5 b^2))/2 for a joined pair; 1 + a and 1 + b else. Each
+    is a root of the characteristic polynomial, and the joined one is no less than half the trace, so it is the larger.
+    """
+    gram, k_user, k_item = pair_gram(joined=True)
+    a, b, root = 1 / k_user, 1 / k_item, sp.Symbol("x")
+    above = sp.sqrt(5 * a**2 + 6 * a * b + 5 * b**2) / 2
+    claimed = 1 + (a + b) / 2 + above
+    holds = sp.simplify(gram.charpoly(root).as_expr().subs(root, claimed)) == 0
+    larger = sp.simplify(claimed - gram.trace() / 2 - above) == 0 and above.is_positive
+    apart = pair_gram(joined=False)[0]
+    return bool(holds and larger and is_zero(apart - sp.diag(1 + a, 1 + b)))
+
+
 def block_norm(block: sp.Matrix) -> sp.Expr:
     """Return the largest singular value of a 2 x 2 matrix: t = trace and d = determinant of M^T M give its square."""
     gram = sp.simplify(block.T * block)

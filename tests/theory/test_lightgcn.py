@@ -23,6 +23,14 @@ def matrix(graph, readout) -> np.ndarray:
     return sum(a * np.linalg.matrix_power(dense, power) for power, a in enumerate(readout))
 
 
+def test_two_rows_by_hand() -> None:
+    """A path, L = 1: the user's row of (I + S)/2 is (1, 1/sqrt 2, 1/sqrt 2)/2, an item's (1/sqrt 2, 1, 0)/2; a user apart."""
+    path = op.graph_of([(0, 0), (0, 1)], 2, 2)
+    found = gcn.pair_constants(path, gcn.uniform(1), np.array([[0, 0], [1, 0]]))
+    rows = np.array([[1, 2**-0.5, 2**-0.5], [2**-0.5, 1, 0]]) / 2
+    assert found == pytest.approx([np.linalg.norm(rows, 2), 1.5**0.5 / 2])
+
+
 def test_a_star_by_hand() -> None:
     """K_{1,2}, one hop: the centre's row of S is (0, 1/sqrt 2, 1/sqrt 2), a leaf's (1/sqrt 2, 0, 0)."""
     constants = gcn.node_constants(op.star(2), (0.0, 1.0))

@@ -14,6 +14,15 @@ from ctrnb.theory.checks import LOSING, constant_features, jacobian_norm
 SEEDS = st.integers(0, 10**6)
 
 
+def test_a_pair_by_hand() -> None:
+    """One edge: both rows are (1, 1). Degrees 1 and 3 apart: squared norms 2 and 4/3. No edges: two unit rows."""
+    assert lip.pair_factor(1, 1, True) == pytest.approx(2)
+    assert lip.pair_factor(1, 3, False) == pytest.approx(2**0.5)
+    assert lip.pair_factor(0, 0, False) == 1
+    rows = np.array([[1, 0, 1 / 2, 1 / 2], [1, 0, 1, 0]])  # a path: user 0 with items 2 and 3, item 2 with user 0 alone
+    assert lip.pair_factor(2, 1, True) == pytest.approx(np.linalg.norm(rows, 2))
+
+
 def test_one_neighbour_by_hand() -> None:
     """W = diag(3, 4): ||W||_2 = 4, ||W||_F = 5; k = 1 gives the factor sqrt(2); the sigmoid a quarter."""
     weight = np.diag([3.0, 4.0])

@@ -19,6 +19,7 @@ from ctrnb.theory import (
     lightgcn,
     lightgcn_claims,
     lipschitz,
+    lipschitz_node_claims,
     mci,
     mci_claims,
     operators,
@@ -226,21 +227,41 @@ FAULTS: dict[str, tuple[list[tuple], dict[str, str]]] = {
         {"lipschitz.mp-decreases": "TTTFT"},
     ),
     # One node's output under ReLU
-    "a pair of points above sqrt(2)": ([gives(search, "adversary", 1.43)], {"lipschitz.node-nonlinear": "FTT"}),
+    "a pair of points above sqrt(2)": ([gives(search, "adversary", 1.43)], {"lipschitz.node-nonlinear": "FTTT"}),
     "a formula near what was found": (
         [gives(search, "adversary", 2**0.5),
          wrong(lipschitz, "node_constant", lambda b: Bracket(b.lower, 1.435), lambda k, w, name: w.shape == (2, 2))],
-        {"lipschitz.node-nonlinear": "FTT"},
+        {"lipschitz.node-nonlinear": "FTTT"},
     ),
     "a width of 1 for which the formula is not exact": (
         [gives(search, "adversary", 2**0.5),
          wrong(lipschitz, "node_constant", loose(lower=0.999), lambda k, w, name: w.size == 1 and w[0, 0] < 0 and name == "gelu")],
-        {"lipschitz.node-nonlinear": "TFT"},
+        {"lipschitz.node-nonlinear": "TFTT"},
     ),
     "points that miss GELU's peak": (
         [gives(search, "adversary", 2**0.5), wrong(lipschitz, "peak_point", times(0.9), lambda w, sigma: sigma is ACTIVATIONS["gelu"])],
-        {"lipschitz.node-nonlinear": "TTF", "lipschitz.whole-operator": "TTF"},
+        {"lipschitz.node-nonlinear": "TTFT", "lipschitz.whole-operator": "TTF"},
     ),
+    "points found where there are none": (
+        [gives(search, "adversary", 2**0.5), wrong(lipschitz_node_claims, "sector_supremum", times(0.5), lambda w, name: len(w) == 3)],
+        {"lipschitz.node-nonlinear": "TTTF"},
+    ),
+    # A pair
+    "a pair with a wrong inner product": ([gives(symbolic, "pair_forms_hold", False)], {"lipschitz.pair": "FTTT"}),
+    "a joined pair taken for apart": (
+        [wrong(lipschitz, "pair_factor", lambda f: f * 1.001, lambda a, b, joined: joined and a == b == 3)],
+        {"lipschitz.pair": "TFTT"},
+    ),
+    "a pair that message passing leaves": ([gives(lipschitz, "pair_factor", np.array(1.0))], {"lipschitz.pair": "TFFF"}),
+    "a pair below what is attained": (
+        [wrong(lipschitz, "feature_map", loose(upper=0.999))], {"lipschitz.pair": "TTTF"},
+    ),
+    "pairs of LightGCN that are all reduced": ([wrong(lightgcn, "pair_constants", times(0.9))], {"lightgcn.pair": "FFTT"}),
+    "pairs joined to more than each other": (
+        [gives(lightgcn_claims, "tested_graphs", [operators.star(1)]), gives(checks, "joined", np.array([[False]]))],
+        {"lightgcn.pair": "TTTF"},
+    ),
+    "a ring above a path": ([norm((2, 2, 4), lambda _: 2.1)], {"lipschitz.whole-insight": "TTFFF"}),
     # The whole map
     "a pair of points at Equation 7": ([gives(search, "adversary", 2**0.5)], {"lipschitz.whole-printed": "FTT"}),
     "a single edge at Equation 7": (
@@ -253,9 +274,9 @@ FAULTS: dict[str, tuple[list[tuple], dict[str, str]]] = {
     "a single edge below 2": (
         [norm((1, 1, 1), lambda _: 2 - 1e-6)], {"lipschitz.whole-least": "FT", "lipschitz.mp-decreases": "TTTTF"},
     ),
-    "a single edge above 2": ([norm((1, 1, 1), lambda _: 2 + 1e-6)], {"lipschitz.whole-least": "TF", "lipschitz.whole-insight": "TTFF"}),
+    "a single edge above 2": ([norm((1, 1, 1), lambda _: 2 + 1e-6)], {"lipschitz.whole-least": "TF", "lipschitz.whole-insight": "TTTFF"}),
     "the largest complete graph below 2": ([norm((3, 3, 9), lambda _: 2 - 1e-6)], {"lipschitz.whole-least": "FT"}),
-    "a path taken for regular": ([norm((1, 2, 2), lambda _: 2.0)], {"lipschitz.whole-least": "TF", "lipschitz.whole-insight": "FFTF"}),
+    "a path taken for regular": ([norm((1, 2, 2), lambda _: 2.0)], {"lipschitz.whole-least": "TF", "lipschitz.whole-insight": "FFTTF"}),
     "Equation 7 above the truth at degree 3": (
         [(lipschitz, "printed_bound", lambda k, w, name="identity": np.where(np.asarray(k) == 3, 99.0, 1.0))],
         {"lipschitz.whole-printed": "TTF"},
@@ -277,8 +298,8 @@ FAULTS: dict[str, tuple[list[tuple], dict[str, str]]] = {
     "a star's norm that falls for ever": (
         [gives(symbolic, "star_norm", (-sp.Symbol("n"), sp.Symbol("n")))], {"lipschitz.whole-star": "FTF"},
     ),
-    "a star that falls at 20 leaves": ([norm((1, 20, 20), lambda _: 4.0)], {"lipschitz.whole-insight": "TFTT"}),
-    "a regular graph of degree 5 above 2": ([norm((5, 5, 25), lambda _: 2.01)], {"lipschitz.whole-insight": "TTFT"}),
+    "a star that falls at 20 leaves": ([norm((1, 20, 20), lambda _: 4.0)], {"lipschitz.whole-insight": "TFTTT"}),
+    "a regular graph of degree 5 above 2": ([norm((5, 5, 25), lambda _: 2.01)], {"lipschitz.whole-insight": "TTTFT"}),
     "bounds by degrees too tight from above": (
         [wrong(lipschitz, "degree_bounds", loose(upper=0.5), lambda graph: len(graph.user) == 16)], {"lipschitz.whole-degrees": "FT"},
     ),
@@ -316,9 +337,9 @@ FAULTS: dict[str, tuple[list[tuple], dict[str, str]]] = {
     "an edge that adds less to I + S": ([gives(symbolic, "laplacian_identities", (0, -1))], {"lipschitz.mp-symmetric": "FTTTT"}),
     "a loop that adds more to I + S": ([gives(symbolic, "loop_identities", (0, 1))], {"lipschitz.mp-symmetric": "TFTTT"}),
     "bounds by imbalance too tight": (
-        [wrong(lipschitz, "imbalance_bounds", loose(upper=0.5), lambda graph: len(graph.user) == 16)], {"lipschitz.whole-insight": "TTTF"},
+        [wrong(lipschitz, "imbalance_bounds", loose(upper=0.5), lambda graph: len(graph.user) == 16)], {"lipschitz.whole-insight": "TTTTF"},
     ),
-    "an imbalance of inverses": ([wrong(lipschitz, "imbalance", lambda found: 1 / found)], {"lipschitz.whole-insight": "TTTF"}),
+    "an imbalance of inverses": ([wrong(lipschitz, "imbalance", lambda found: 1 / found)], {"lipschitz.whole-insight": "TTTTF"}),
     "S above 1 on one graph": ([norm((3, 3, 9, "symmetric"), lambda _: 1 + 1e-6)], {"lipschitz.mp-symmetric": "TTFTT"}),
     "S with loops below 1 on one graph": ([norm((3, 3, 9, "symmetric_self"), lambda _: 1 - 1e-6)], {"lipschitz.mp-symmetric": "TTTFT"}),
     "S above 1 on the training graph": ([gives(operators, "norm_bracket", Bracket(1 + 1e-6, 2))], {"lipschitz.mp-symmetric": "TTTTF"}),

@@ -14,6 +14,12 @@ def test_the_gram_matrix_is_as_the_lemma_says_and_not_otherwise(name: str) -> No
     assert not symbolic.gram_holds(2, 2, sigma, sp.Rational(4, 3))
 
 
+def test_inner_products_of_a_pairs_rows_by_hand() -> None:
+    gram, k_user, k_item = symbolic.pair_gram(joined=True)
+    assert gram == sp.Matrix([[1 + 1 / k_user, 1 / k_user + 1 / k_item], [1 / k_user + 1 / k_item, 1 + 1 / k_item]])
+    assert symbolic.pair_forms_hold()
+
+
 def test_the_layer_is_equation_4_by_hand() -> None:
     layer = symbolic.graph_layer([[1, 2], [0], [0], []], 1, sp.tanh)
     w, (h0, h1, h2, h3) = layer.weight[0], [column[0] for column in layer.features]
