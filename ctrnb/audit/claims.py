@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from ctrnb.theory.claims import CORRECTED, PROVEN, REFUTED
+from ctrnb.theory.claims import CORRECTED, OPEN, PROVEN, REFUTED, Outcome
 from ctrnb.theory.suites import statement_of
 
 HOLDS = "holds"
@@ -33,18 +33,40 @@ class Decision:
     evidence: str
     method: str
     cells: tuple[str, ...] = ()
-    statement: str = ""  # the id of the proven statement that decides
+    statements: tuple[str, ...] = ()  # the ids of the verified statements that decide
 
 
-def unchecked(reason: str) -> Decision:
-    """Return that nothing reported bears on a claim, and why."""
-    return Decision(UNCHECKED, reason, "no numbers reported")
+def unchecked(reason: str, cells: tuple[str, ...] = ()) -> Decision:
+    """Return that nothing reported decides a claim, and why; ``cells`` are those that the reason speaks of."""
+    return Decision(UNCHECKED, reason, "no numbers reported", cells)
 
 
-def by_proof(id: str, why: str) -> Decision:
-    """Return what the verified statement of an id says, with its own verdict."""
-    found = statement_of(id)
-    return Decision(found.verdict, f"{why}, decided by {id}. {found.evidence}", found.method, statement=id)
+WORST_FIRST = (OPEN, REFUTED, CORRECTED, PROVEN)
+
+
+def by_proof(why: str, *ids: str) -> Decision:
+    """Return what verified statements say of a claim that is all of them: proven if all are, else the worst verdict.
+
+    The evidence is that of the first statement with that verdict.
+    """
+    found = [statement_of(id) for id in ids]
+    worst = min(found, key=lambda each: WORST_FIRST.index(each.verdict))
+    named = ids[0]
+    if len(ids) > 1:
+        verdicts = [verdict for verdict in reversed(WORST_FIRST) if verdict in {each.verdict for each in found}]
+        parts = (f"{name}: {', '.join(each.id for each in found if each.verdict == name)}" for name in verdicts)
+        named = f"{len(ids)} statements ({'; '.join(parts)})"
+    return Decision(worst.verdict, f"{why}, decided by {named}. {worst.evidence}", worst.method, statements=ids)
+
+
+def by_check(outcome: Outcome) -> Decision:
+    """Return what a check that the audit itself makes of a mathematical statement says of it."""
+    return Decision(outcome.verdict, outcome.evidence, outcome.method)
+
+
+def illustrated(proof: Decision, on_cells: Decision) -> Decision:
+    """Return a proof's decision with what cells of a table show of it; they decide nothing."""
+    return replace(proof, evidence=f"{proof.evidence} On the printed cells: {on_cells.evidence}", cells=on_cells.cells)
 
 
 @dataclass(frozen=True)
@@ -98,11 +120,11 @@ class Section:
         self.claim(id, place, statement)(lambda: unchecked(reason))
 
     def by_theory(self, id: str, place: str, statement: str, decided_by: str, why: str) -> None:
-        """Declare a statement on which no table bears, and why; the statement of that id decides it.
+        """Declare a statement on which no table bears, and why; the verified statement of that id decides it.
 
         Such an id is one that :func:`ctrnb.theory.suites.statement_of` knows; others are refused when the claim is decided.
         """
-        self.claim(id, place, statement)(lambda: by_proof(decided_by, why))
+        self.claim(id, place, statement)(lambda: by_proof(why, decided_by))
 
 
 def audit(claim: Claim) -> Finding:

@@ -6,16 +6,29 @@ Many repeat what a later section states with numbers; they are decided by the sa
 import pandas as pd
 
 from ctrnb import paper
-from ctrnb.audit.claims import Decision, Section
+from ctrnb.audit.claims import Decision, Section, by_proof
 from ctrnb.audit.density import effective, proportional
 from ctrnb.audit.effort import (
+    CASES,
     condition_3,
     equation_23,
     greatest_effort_everywhere,
     greatest_gain_everywhere,
     three_conditions,
 )
-from ctrnb.audit.formulas import brackets_of_the_loss, features_of_all_nodes, linear_layer, misprinted
+from ctrnb.audit.formulas import (
+    brackets_of_the_loss,
+    cases_of_a_block,
+    features_of_all_nodes,
+    frobenius_of_blocks,
+    least_constant,
+    linear_layer,
+    look_up,
+    misprinted,
+    range_of_probabilities,
+    sign_of_a_loss,
+    spectral_below_frobenius,
+)
 from ctrnb.audit.rules import HALF_CHANGE, changes, contrast, every, select
 from ctrnb.audit.strategies import ft_better
 from ctrnb.audit.underserved import UNMEASURED, variance_reduced_everywhere
@@ -123,10 +136,17 @@ INTRODUCTION.unchecked(
 )
 INTRODUCTION.unchecked("polarisation", "last sentence", "Message passing may mitigate polarisation.", UNMEASURED)
 
+BACKGROUND.claim("look-up", "problem", "The encoder, which looks up an ID in a table, is a map from R.")(look_up)
+BACKGROUND.claim(
+    "probability", "Equation 3", "The rating function gives a probability in [0, 1], of which Equation 3 is the loss."
+)(range_of_probabilities)
 BACKGROUND.claim("loss", "Equation 3", "The binary cross-entropy as printed, without brackets around its two terms.")(
     brackets_of_the_loss
 )
 BACKGROUND.claim("linear", "Equation 4", "The update rule with message passing is a linear layer.")(linear_layer)
+BACKGROUND.claim("least", "Equation 6", "The smallest K of Equation 5 is the supremum of the quotients of Equation 6.")(
+    least_constant
+)
 BACKGROUND.by_theory(
     "maximum-change",
     "Lipschitz constant",
@@ -269,10 +289,17 @@ PROOF.claim("features", "Equation 12", "The concatenation of all node features l
 )
 PROOF.by_theory(
     "jacobian",
-    "Steps 1 to 3",
-    "The Jacobian of one node's update has the stated blocks and norm.",
+    "Equations 12 to 14",
+    "The Jacobian of one node's update has the stated blocks.",
     "lipschitz.node-jacobian",
-    "a step of a proof, whose norm lipschitz.node-bound bounds",
+    "a step of a proof",
+)
+PROOF.claim("cases", "Equation 14", "For every neighbour j of i the block is D_i W / k_i if j is a neighbour, else 0.")(
+    cases_of_a_block
+)
+PROOF.claim("norms", "opening of Step 3", "The spectral norm is at most the Frobenius norm.")(spectral_below_frobenius)
+PROOF.claim("blocks", "Equation 15", "The Frobenius norm of the Jacobian is that of its blocks, as stated.")(
+    frobenius_of_blocks
 )
 PROOF.by_theory(
     "diagonal",
@@ -288,6 +315,16 @@ PROOF.by_theory(
     "lipschitz.node-bound",
     "steps of a proof, true by the spectral norm of the derivatives in place of Equation 16's",
 )
+PROOF.claim(
+    "supremum", "Step 5", "The Lipschitz constant is the supremum of the Jacobian's spectral norm over all inputs."
+)(
+    lambda: by_proof(
+        "true of differentiable maps on a convex set by the mean value inequality, and where sigma has a kink, as ReLU has, "
+        "over the inputs that have a Jacobian; for the map of Equation 4 with six activations",
+        "lipschitz.whole-operator",
+        "lipschitz.search",
+    )
+)
 PROOF.by_theory(
     "whole-map",
     "Step 5",
@@ -296,19 +333,11 @@ PROOF.by_theory(
     "a step of a proof",
 )
 
-CONDITIONS.by_theory(
-    "condition-1",
-    "first line",
-    "At the same baseline a larger change has a larger MCI.",
-    "mci.condition-i-mixed",
-    "for a gain against a loss; for two gains and two losses see mci.condition-i-gain and -loss",
+CONDITIONS.claim("condition-1", "first line", "At the same baseline a larger change has a larger MCI.")(
+    lambda: by_proof("a step of a proof", *CASES["condition-1"])
 )
-CONDITIONS.by_theory(
-    "condition-2",
-    "second line",
-    "At the same new performance a lower baseline has a larger MCI.",
-    "mci.condition-ii-mixed",
-    "for a gain against a loss; for two gains and two losses see mci.condition-ii-gain and -loss",
+CONDITIONS.claim("condition-2", "second line", "At the same new performance a lower baseline has a larger MCI.")(
+    lambda: by_proof("a step of a proof", *CASES["condition-2"])
 )
 CONDITIONS.claim("equation-23", "Equation 23", "The difference of two MCI is the logarithm of the stated ratio.")(
     equation_23
@@ -329,4 +358,10 @@ CONDITIONS.by_theory(
     "The difference c (p_2 - p_1) lies between 0 and 1 for a gain.",
     "mci.bounds",
     "a step of a proof",
+)
+CONDITIONS.claim(
+    "bounds-loss", "Case 2", "For a loss c (p_2 - p_1) is negative, so that the printed numerator is the smaller."
+)(sign_of_a_loss)
+CONDITIONS.by_theory(
+    "signs", "Cases 1 and 2", "MCI is positive for a gain and negative for a loss.", "mci.sign", "a step of a proof"
 )

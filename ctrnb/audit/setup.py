@@ -166,6 +166,15 @@ SETUP.unchecked(
 
 
 SETUP.unchecked(
+    "regularisation",
+    "Training configurations (also Equation 3)",
+    "Models are trained with the L2 penalty of Equation 3 and by AdamW.",
+    "two regularisations: AdamW shrinks weights outside the loss, while the gradient of Equation 3's penalty passes "
+    "through Adam's scaling; neither coefficient is given, nor whether both were in force, and no result tells them apart.",
+)
+
+
+SETUP.unchecked(
     "grid-search",
     "Training configurations",
     "The baselines' settings are the best of a grid search on validation AUC.",

@@ -207,8 +207,12 @@ TABLE_8 = {
 # Numbers and marks that the prose states, by section and subject; round counts are written with K and M.
 TEXT: dict[tuple[str, str], str] = {
     ("2", "Equation 3, terms of an example"): "y log(p) + (1 - y) log(1 - p)",
+    ("2", "domain of the encoder"): "R",
+    ("2", "range of p"): "[0, 1]",
     ("3.1", "numbers in h"): "d",
     ("D", "numbers in h"): "|N| d",
+    ("D", "Equation 14, all j"): "in N(i)",
+    ("D", "Equation 15"): "sqrt(own) + others",
     ("4.1", "MovieLens-1M ratings"): "1M",
     ("4.1", "MovieLens-1M users"): "6K",
     ("4.1", "MovieLens-1M movies"): "4K",
