@@ -1,11 +1,12 @@
 """Section 4.4's MCI: its conditions on the cells of Table 4, and to whom effort goes (Figure 5)."""
 
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 
 from ctrnb import paper
-from ctrnb.audit.claims import DOES_NOT_HOLD, HOLDS, Decision, by_proof, illustrated
+from ctrnb.audit.claims import DOES_NOT_HOLD, HOLDS, Decision, by_proof, illustrated, unchecked
 from ctrnb.audit.density import more_model_dependent
 from ctrnb.audit.rules import HALF_AUC, changes, depends_on_model, every, join, most, named
 from ctrnb.audit.underserved import GROUPS, POLARISATION, STATED_LOWEST, UNDERSERVED, cells
