@@ -63,6 +63,11 @@ def count_verdicts(findings: Iterable[Finding]) -> dict[str, int]:
     return {verdict: found.count(verdict) for verdict in VERDICTS}
 
 
+def count_by_reading(findings: Iterable[Finding]) -> int:
+    """Return how many findings would have another verdict if their sentence were read in another way."""
+    return sum(each.by_reading for each in findings)
+
+
 def count_distinct(findings: Iterable[Finding]) -> int:
     """Return how many findings there are where those that rest on the same evidence count as one: the paper repeats itself."""
     return len({each.evidence for each in findings})
@@ -77,6 +82,7 @@ __all__ = [
     "Claim",
     "Finding",
     "audit_paper",
+    "count_by_reading",
     "count_distinct",
     "count_verdicts",
 ]

@@ -17,6 +17,8 @@ BY_PROOF = (PROVEN, REFUTED, CORRECTED)
 VERDICTS = (HOLDS, ON_AVERAGE, DOES_NOT_HOLD, TYPO, *BY_PROOF, UNCHECKED)
 FALSE = (DOES_NOT_HOLD, TYPO, REFUTED, CORRECTED)  # as the paper prints it
 
+BY_READING = "depends on the reading"  # ends the method of a decision that another reading of the sentence would change
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -93,6 +95,11 @@ class Finding:
     evidence: str
     seconds: float
     cells: tuple[str, ...]
+
+    @property
+    def by_reading(self) -> bool:
+        """Whether another reading of the sentence would give another verdict."""
+        return self.method.endswith(BY_READING)
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as ``ctrnb verify`` gives a statement, with its cells; its id begins with the section."""

@@ -6,7 +6,17 @@ from html import escape
 import pandas as pd
 
 from ctrnb import paper
-from ctrnb.audit.claims import DOES_NOT_HOLD, HOLDS, ON_AVERAGE, TYPO, UNCHECKED, Finding, section_name
+from ctrnb.audit.claims import (
+    BY_PROOF,
+    BY_READING,
+    DOES_NOT_HOLD,
+    HOLDS,
+    ON_AVERAGE,
+    TYPO,
+    UNCHECKED,
+    Finding,
+    section_name,
+)
 from ctrnb.audit.rules import LEVELS, TINY, text
 from ctrnb.theory.claims import CORRECTED, PROVEN, REFUTED
 
@@ -39,7 +49,7 @@ def findings_table(findings: Iterable[Finding], *, folded: bool = False) -> str:
 def section_table(name: str, findings: list[Finding], folded: bool) -> str:
     """Return one section's findings as an HTML table with two columns, narrow enough for a phone."""
     body = "".join(
-        f'<tr><td style="width:6.2em;text-align:left;vertical-align:top">{MARKS[found.verdict]} {found.verdict}</td>'
+        f'<tr><td style="width:6.2em;text-align:left;vertical-align:top">{verdict_of(found)}</td>'
         f'<td style="text-align:left;vertical-align:top;white-space:normal"><strong>{escape(found.statement)}</strong> '
         f"<em>{escape(found.source)}.</em><br>{escape(sentence(found.evidence))}{cells_of(found)}</td></tr>"
         for found in findings
@@ -50,17 +60,23 @@ def section_table(name: str, findings: list[Finding], folded: bool) -> str:
     return f"<details><summary>{heading}</summary>{table}</details>" if folded else f"<p>{heading}</p>{table}"
 
 
+def verdict_of(found: Finding) -> str:
+    """Return a finding's verdict as mark and words, and whether it depends on how the sentence is read."""
+    return f"{MARKS[found.verdict]} {found.verdict}" + (f" ({BY_READING})" if found.by_reading else "")
+
+
 def sentence(evidence: str) -> str:
     """Return evidence with a capital first letter."""
     return evidence[:1].upper() + evidence[1:]
 
 
 def cells_of(found: Finding) -> str:
-    """Return a finding's cells, folded."""
+    """Return a finding's cells, folded, with what they are to its verdict."""
     if not found.cells:
         return ""
+    role = "deciding" if found.verdict not in (*BY_PROOF, UNCHECKED) else "illustrating"
     listed = "<br>".join(escape(cell) for cell in found.cells)
-    return f"<details><summary>{len(found.cells)} deciding cells</summary>{listed}</details>"
+    return f"<details><summary>{len(found.cells)} {role} cells</summary>{listed}</details>"
 
 
 def recomputed(number: int) -> pd.DataFrame:

@@ -3,30 +3,44 @@
 * **every**: "consistently", "always", or a bare comparison ("A is better than B"): *holds* if each comparison goes the
   claim's way, *holds on average only* if just their mean does, else *does not hold*;
 * **most**: "generally", "primarily", "more likely": *holds* if more than half go the claim's way, else as above;
+* **plainly**: a bare statement beside another place that says it with "generally": decided as every; where only most
+  would hold, the evidence says that the verdict depends on the reading;
 * **some**: "can", "may", "sometimes": one suffices;
+* **readings**: a sentence whose condition may be read in several ways has the verdict that all of them give; where they
+  differ it *cannot be checked*;
 * **depends on the model**: *holds* if not every model gains in the same share of its cells;
 * **number**: a stated number *holds* if a value that would be printed so lies within what the rounded cells allow;
+  a stated bound *holds on average only* if some value exceeds it and the mean, as printed, does not;
+* **no pattern**: *does not hold* if a two-sided sign test rejects at 5 % that series rise and fall alike; else it *cannot
+  be checked*, for a pattern that is not found may be there;
+* **necessary**: where the tables hold only what would follow from a claim: *does not hold* if that fails, else it *cannot
+  be checked*, and is not contradicted;
 * **misprint**: a *typo* where the printed text contradicts the cells and one changed word or digit mends it;
-* **unchecked** (:mod:`ctrnb.audit.claims`): nothing that the paper reports bears on it.
+* **unchecked** (:mod:`ctrnb.audit.claims`): nothing that the paper reports decides it;
+* **mathematics** (:func:`ctrnb.audit.claims.by_proof`): never by cells, which at most illustrate; *proven*, *refuted* or
+  *corrected* by verified statements, all of them if there are several, or by a check of the audit's own.
 
 A comparison is a margin: positive for the claim, negative or zero against it; or only true or false, where nothing can
 be averaged. Cells are rounded: where a margin is no larger than its ``slack`` (what rounding may amount to), the
 evidence says so.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from ctrnb import paper
-from ctrnb.audit.claims import DOES_NOT_HOLD, HOLDS, ON_AVERAGE, TYPO, Decision
+from ctrnb.audit.claims import BY_READING, DOES_NOT_HOLD, HOLDS, ON_AVERAGE, TYPO, UNCHECKED, Decision
 
 LEVELS = ("dataset", "k", "model", "group", "statistic", "tier", "trained", "evaluated")
 HALF_CHANGE = 0.005  # half a unit of a printed relative change, percent
 HALF_AUC = 0.005  # of a printed AUC, percent
 TINY = 1e-9
+LEVEL = 0.05  # of the sign test
 
 Cells: TypeAlias = pd.DataFrame | Iterable[pd.DataFrame]
 
@@ -92,6 +106,53 @@ def most(
 ) -> Decision:
     """Decide a claim about most comparisons."""
     return compared("most comparisons", holding(margin).mean() > 0.5, margin, cells, what, unit, slack, note)
+
+
+def plainly(
+    margin: pd.Series, cells: Cells, what: str, *, unit: str = "", slack: float | pd.Series = 0.0, note: str = ""
+) -> Decision:
+    """Decide a bare claim that another place makes with "generally"; ``note`` says where."""
+    found = every(margin, cells, what, unit=unit, slack=slack, note=note)
+    if found.verdict == HOLDS or holding(margin).mean() <= 0.5:
+        return found
+    told = f"{found.evidence} This verdict depends on the reading: as 'generally' the sentence would hold."
+    return replace(found, evidence=told, method=f"{found.method}, {BY_READING}")
+
+
+def readings(what: str, decisions: Sequence[Decision], note: str = "") -> Decision:
+    """Decide a sentence whose condition has several readings by what all of them say, else not; each is told."""
+    verdicts = {each.verdict for each in decisions}
+    told = f"{what}, {'; '.join(each.evidence.rstrip('.') for each in decisions)}"
+    cells = tuple(dict.fromkeys(cell for each in decisions for cell in each.cells))
+    if len(verdicts) == 1:
+        return Decision(verdicts.pop(), join(told, note), "every reading", cells)
+    told = join(told, "the verdict depends on the reading", note)
+    return Decision(UNCHECKED, told, f"every reading, {BY_READING}", cells)
+
+
+def no_pattern(moved: pd.Series, cells: Cells, what: str, *, note: str = "") -> Decision:
+    """Decide a claim that a quantity shows no pattern by whether it rises as often as it falls: ``moved``, a series each."""
+    up, down = int((moved > TINY).sum()), int((moved < -TINY).sum())
+    p_value = sign_test(up, up + down)
+    rejecting = [fewer for fewer in range((up + down) // 2 + 1) if sign_test(fewer, up + down) <= LEVEL]
+    least = f"{up + down - max(rejecting)} to {max(rejecting)}" if rejecting else "none"
+    evidence = join(
+        f"{what} rises in {up} and falls in {down} of {len(moved)} series (sign test p = {p_value:.2f})",
+        f"that no pattern is found does not show that there is none: of {up + down} the mildest split to reject is {least}",
+        note,
+    )
+    return Decision(DOES_NOT_HOLD if p_value <= LEVEL else UNCHECKED, evidence, "sign test", all_cells(cells))
+
+
+def sign_test(successes: int, trials: int) -> float:
+    """Return the two-sided p-value of the sign test."""
+    return float(stats.binomtest(successes, trials).pvalue) if trials else 1.0
+
+
+def necessary(margin: pd.Series, cells: Cells, what: str, missing: str) -> Decision:
+    """Decide a claim of which the tables hold only something that would follow; ``missing`` says what would decide it."""
+    found = every(margin, cells, what, note=f"{missing}; not contradicted" if holding(margin).all() else "")
+    return replace(found, verdict=UNCHECKED if found.verdict == HOLDS else DOES_NOT_HOLD, method="necessary condition")
 
 
 def holding(margin: pd.Series) -> pd.Series:

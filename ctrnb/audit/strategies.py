@@ -160,6 +160,7 @@ def small_k() -> Decision:
     ends = sorted(found.index.unique("k"))
     losses = {k: int((part < 0).sum()) for k, part in found.groupby(level="k")}
     note = ", ".join(f"{count} losses at k = {k}" for k, count in losses.items())
+    note += "; Section 4.2 sees no pattern in k (4.2/local-no-pattern)"
     what = f"tiers of a model whose change is higher at k = {ends[-1]} than at k = {ends[0]}"
     margin, frame = contrast(found, "k", ends[-1], ends[0]), cells(k=(ends[0], ends[-1]))
     return every(margin, frame, what, unit="%", slack=2 * HALF_CHANGE, note=note)

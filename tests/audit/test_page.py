@@ -18,6 +18,17 @@ def test_a_finding_shows_verdict_in_words_place_evidence_and_every_cell() -> Non
     assert "No claim" in page.findings_table([])
 
 
+def test_a_verdict_that_depends_on_the_reading_says_so_beside_it() -> None:
+    effective, even = audit.audit_paper(ids=["Abstract/effective", "4.2/generally"])
+    assert page.verdict_of(effective) == "✘ does not hold (depends on the reading)" in page.findings_table([effective])
+    assert page.verdict_of(even) == "✔ holds"
+
+
+def test_cells_that_decide_nothing_are_not_called_deciding() -> None:
+    counted, theorem = audit.audit_paper(ids=["4.2/inferior", "4.4/condition-2"])
+    assert "4 illustrating cells" in page.cells_of(theorem) and "6 deciding cells" in page.cells_of(counted)
+
+
 def test_text_of_findings_is_escaped() -> None:
     found = audit.Finding("a/b", "4.2", "here", "a < b & c", "holds", "x", "1 < 2.", 0.0, ("Table 1: x = <1>",))
     html = page.findings_table([found])
