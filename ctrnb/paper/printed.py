@@ -175,8 +175,8 @@ TABLE_7 = {
 }
 
 # Table 8: AUC; four rows a model: TrRM retained, removed, retained, removed. Of each row k on ML-1M,
-# Base and TS evaluated with middle ratings ("-" where trained without), Base and TS evaluated without them,
-# and the same on Yelp2022.
+# Base and TS evaluated with middle ratings, Base and TS evaluated without them, and the same on Yelp2022. Where a model
+# was trained without middle ratings one "-" is printed for Base and TS together; here each of the two has its own.
 TABLE_8 = {
     "DCNV2": (
         "1 82.00 82.12 (0.14) 89.44 89.55 (0.11) | 3 81.65 80.3 (-1.66) 86.35 85.72 (-0.72)",

@@ -302,6 +302,10 @@ def test_verdicts_that_depend_on_the_reading_are_counted_and_said(findings) -> N
     assert all("depends on the reading" in findings[id].evidence for id in ids)
 
 
+def test_a_dash_of_table_8_stands_for_a_pair(findings) -> None:
+    assert "32 of 32" in findings["Captions/table-8-evaluation"].evidence
+
+
 def frame(values: list[float]) -> tuple[pd.Series, pd.DataFrame]:
     """Return margins with the cells that they are of, for the rules."""
     cells = paper.table(2).query("tier == 'TS'").head(len(values))
