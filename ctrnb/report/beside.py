@@ -1,14 +1,17 @@
 """Our measurements beside the paper's tables, cell by cell, and what each says of the other.
 
-A cell of the paper claims a change from one tier to another. Ours has an interval for the same change, and
+A cell of the paper prints a change from one tier to another. Ours has an interval for the same change. Whether it is *as
+printed* says the last column of :func:`beside`, and the first that a reader sees:
 
-* *reproduced*: the interval lies on the paper's side of zero;
-* *not reproduced*: it lies on the other side, or it holds zero and the paper's change is further from ours than chance takes the
+* *yes*: the interval lies on the paper's side of zero;
+* *no*: it lies on the other side, or it holds zero and the paper's change is further from ours than chance takes the
   two apart, rounding allowed for. The paper prints no error; its change is taken to be as uncertain as ours, so that their
   difference has the square root of two times our standard error;
-* *undecided at this power*: neither.
+* *undecided*: neither.
 
-Where our data is a sample of the paper's dataset the sizes need not agree, and only sides are compared.
+Where our data is a sample of the paper's dataset the sizes need not agree, and only sides are compared. A *claim* of a side,
+*reproduced* or not, is another matter (:mod:`ctrnb.report.claims`): a change that holds zero can leave it undecided and yet be
+too small to be as printed.
 """
 
 from collections.abc import Iterable, Iterator
@@ -29,7 +32,7 @@ SAMPLES = ("yelp-small",)  # of the paper's dataset
 METRIC = {"auc": {"all": "auc", "middle removed": "auc_strong"}, "logloss": {"all": "logloss", "middle removed": "logloss_strong"}}  # fmt: skip
 AUC_TABLES, LOGLOSS_TABLES = (2, 3, 8), (5, 6)
 REPRODUCED, NOT_REPRODUCED, UNDECIDED = "reproduced", "not reproduced", "undecided at this power"
-SHORT = {REPRODUCED: "yes", NOT_REPRODUCED: "no", UNDECIDED: "undecided", "": ""}  # under "reproduced?"
+AS_PRINTED = {REPRODUCED: "yes", NOT_REPRODUCED: "no", UNDECIDED: "undecided", "": ""}  # of a cell of the paper's table
 HALF_UNIT = 0.005  # of a printed change in percent
 PAPER_CELL = ["paper_dataset", "k", "drop_middle", "model", "metric"]
 
@@ -117,7 +120,7 @@ def beside(number: int, changes: pd.DataFrame) -> pd.DataFrame:
 
     Columns: dataset, k, drop_middle, model_name, tier, metric; paper, expected_percent; ours, sd, seeds; change_percent,
     low_percent, high_percent and verdict against Base; the same with ``control_`` before them against the control;
-    p_seeds, p_holm, mde_percent; reproduction, of the paper's change to Base.
+    p_seeds, p_holm, mde_percent; as_printed, of the paper's change to Base (the words of a claim, :data:`AS_PRINTED` those of a cell).
     """
     ours = comparable(changes)
     cells = paper_cells(number)
@@ -134,7 +137,7 @@ def beside(number: int, changes: pd.DataFrame) -> pd.DataFrame:
     measured = cells[PAPER_CELL].drop_duplicates()
     table = table.merge(measured, on=[*measured.columns]).merge(cells, on=[*PAPER_CELL, "tier"], how="left")
     table = table[table["tier"].isin([*cells["tier"].unique(), "control"])]
-    table["reproduction"] = [
+    table["as_printed"] = [
         reproduction(
             row.change_percent,
             row.se_percent,
@@ -165,7 +168,7 @@ def by_dataset(number: int, changes: pd.DataFrame) -> Iterator[tuple[str, pd.Dat
 def readable(table: pd.DataFrame) -> pd.DataFrame:
     """Return rows of :func:`beside` to be read: AUC in percent, changes in percent with sign and interval.
 
-    The verdict stands first, where a narrow screen shows it. There is no column of changes to the control without a control.
+    Whether the change is as printed, and our change, stand first, where a narrow screen shows them. There is no column of changes to the control without a control.
     """
     of_auc = table["metric"].str.startswith("auc")
     scale, digits = np.where(of_auc, 100.0, 1.0), np.where(of_auc, 2, 4)
@@ -188,10 +191,10 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
     shown = {
         "model": table["model_name"],
         "tier": table["tier"].map(TIER_NAMES),
-        "reproduced?": table["reproduction"].map(SHORT),
+        "as printed?": table["as_printed"].map(AS_PRINTED),
+        "ours Δ% to Base": change(""),
         "paper (Δ%)": followed(numbers("paper"), printed, " ({})"),
         "ours ± sd": followed(numbers("ours"), numbers("sd"), f" ±{NO_BREAK}{{}}"),
-        "ours Δ% to Base": change(""),
     }
     if table["control_change_percent"].notna().any():
         controlled = table["tier"].isin(["base", "control"])

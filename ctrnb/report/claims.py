@@ -2,7 +2,7 @@
 
 Most claim a side: that one tier is better than another. Such a cell is *reproduced* if its interval lies on that side,
 *not reproduced* if it lies on the other, whatever the paper printed for it, and undecided else. A claim that cells are as
-printed is judged by the size of the printed change as well (:mod:`ctrnb.report.beside`).
+printed is judged by the size of the printed change as well: its cells are those that are *as printed* (:mod:`ctrnb.report.beside`).
 
 A claim is *reproduced* if every cell is, and *not reproduced* if one cell is not with its interval widened to
 1 - 0.05 / m, m the number of cells, so that many cells do not make a chance find likely. Otherwise it is undecided at
@@ -16,10 +16,19 @@ from typing import Any
 
 import pandas as pd
 
-from ctrnb.report.beside import NOT_REPRODUCED, PAPER_CELL, REPRODUCED, UNDECIDED, comparable, paper_cells, reproduction
+from ctrnb.report.beside import (
+    AS_PRINTED,
+    NOT_REPRODUCED,
+    PAPER_CELL,
+    REPRODUCED,
+    UNDECIDED,
+    comparable,
+    paper_cells,
+    reproduction,
+)
 from ctrnb.study.changes import LEVEL, combined
 from ctrnb.training.config import TIER_NAMES
-from ctrnb.words import NONE, with_interval
+from ctrnb.words import NONE, narrower, with_interval
 
 DENSE, SPARSE = "ML-1M", "Yelp2022"
 HIGHER, LOWER = 1.0, -1.0  # sides of a change
@@ -211,7 +220,7 @@ def readable(table: pd.DataFrame, closed: pd.DataFrame) -> pd.DataFrame:
             "dataset": table["dataset"],
             "verdict": [worded(row) for row in table.itertuples()],
             "in closed cells": [alone.get((row.key, row.dataset), "none") for row in table.itertuples()],
-            "cells: yes / no / undecided": [
+            "cells: reproduced / not / undecided": [
                 f"{row.reproduced} / {row.not_reproduced} / {row.undecided} of {row.printed}"
                 for row in table.itertuples()
             ],
@@ -225,19 +234,20 @@ def readable(table: pd.DataFrame, closed: pd.DataFrame) -> pd.DataFrame:
 
 
 def readable_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Return :func:`supervision_pairs` to be read: AUC in percent, changes in percent of it."""
+    """Return :func:`supervision_pairs` to be read, what decides first: AUC in percent, changes in percent of it."""
     shown = pd.DataFrame(
         {
             "pair": [f"{row.dataset}, k = {row.k} and {row.k_removed}" for row in pairs.itertuples()],
             "model": pairs["model_name"],
             "tier": pairs["tier"].map({"base": "Base", "ts": "TS"}),
+            "as printed?": pairs["as_printed"].map(AS_PRINTED),
+            "ours Δ%": [
+                narrower(with_interval(row.change_percent, row.low_percent, row.high_percent))
+                for row in pairs.itertuples()
+            ],
+            "paper Δ%": pairs["expected_percent"].map("{:+.2f}".format),
             "AUC kept": (100 * pairs["kept"]).map("{:.2f}".format),
             "AUC removed": (100 * pairs["removed"]).map("{:.2f}".format),
-            "paper Δ%": pairs["expected_percent"].map("{:+.2f}".format),
-            "ours Δ%": [
-                with_interval(row.change_percent, row.low_percent, row.high_percent) for row in pairs.itertuples()
-            ],
-            "the paper's change": pairs["reproduction"],
         }
     )
     return shown.set_index(["pair", "model", "tier"])
@@ -272,7 +282,7 @@ def supervision_pairs(changes: pd.DataFrame) -> pd.DataFrame:
     that both have in common make that interval too wide rather than too narrow.
 
     Columns: dataset, k, k_removed, model, model_name, tier, kept, removed (mean AUC), change_percent, se_percent, df, low_percent,
-    high_percent, mde_percent, seeds, expected_percent and rounding_percent (the paper's), reproduction.
+    high_percent, mde_percent, seeds, expected_percent and rounding_percent (the paper's), as_printed.
     """
     printed = printed_pairs()
     levels = comparable(changes).query("metric == 'auc_strong' and reference == '' and paper_dataset == @DENSE")
@@ -290,7 +300,7 @@ def supervision_pairs(changes: pd.DataFrame) -> pd.DataFrame:
     if not rows:
         return pd.DataFrame(columns=["dataset"])
     table = pd.DataFrame(rows).assign(same_data=True)
-    return table.assign(reproduction=[cell_verdict(row, LEVEL) for row in table.itertuples()])
+    return table.assign(as_printed=[cell_verdict(row, LEVEL) for row in table.itertuples()])
 
 
 def unpaired(kept: pd.Series, removed: pd.Series) -> dict:

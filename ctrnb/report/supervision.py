@@ -9,13 +9,13 @@ import pandas as pd
 from ctrnb.data import Curation, Ratings, curate
 from ctrnb.errors import ConfigError
 from ctrnb.report import claims
-from ctrnb.report.beside import SHORT, beside
+from ctrnb.report.beside import AS_PRINTED, beside
 from ctrnb.report.experiments import run_tiers, summarise
 from ctrnb.report.provenance import seeds_of
 from ctrnb.report.tuning import penalties
 from ctrnb.study.penalties import PENALTY
 from ctrnb.study.results import CELL, ledgers, measured
-from ctrnb.words import MARKS, NONE, counted, narrower, span, with_interval
+from ctrnb.words import MARKS, NONE, counted, span, with_interval
 
 SIGNED = "{:+.2f}"
 KEPT, REMOVED = "middle kept", "middle removed"  # from what was trained on
@@ -105,11 +105,9 @@ def decided(table: pd.DataFrame, closed: pd.DataFrame, key: str) -> str:
 
 
 def readable_pairs(pairs: pd.DataFrame, changes: pd.DataFrame, folder: Path | None = None) -> pd.DataFrame:
-    """Return :func:`ctrnb.report.claims.supervision_pairs` to be read, the verdict first, and with the penalty on embeddings
-    of each where these differ: one for both members of a pair, or two."""
+    """Return :func:`ctrnb.report.claims.supervision_pairs` to be read, with the penalty on embeddings of each where these
+    differ: one for both members of a pair, or two."""
     shown = claims.readable_pairs(pairs)
-    shown.insert(0, "reproduced?", shown.pop("the paper's change").map(SHORT))
-    shown["ours Δ%"] = shown["ours Δ%"].map(narrower)
     chosen = penalties_of(changes, folder)
     used = [
         list(dict.fromkeys(chosen.get((row.dataset, *member, row.model, row.tier), NONE) for member in members))
@@ -118,7 +116,7 @@ def readable_pairs(pairs: pd.DataFrame, changes: pd.DataFrame, folder: Path | No
     ]
     said = [" and ".join(each) for each in used]
     if len(set(said)) > 1:
-        shown.insert(1, "penalty", said)
+        shown.insert(3, "penalty", said)  # behind what decides
     return shown
 
 
@@ -138,10 +136,10 @@ def measured_twice(here: pd.DataFrame, there: pd.DataFrame, folder: Path | None 
 
     Columns: those of a cell, model_name and metric; base_percent, how far Base's mean AUC is above the other ledger's, over
     the seeds that both have, in percent; and, of each selection, ``_here`` and ``_there``: ledger, change_percent,
-    low_percent, high_percent, verdict and reproduction, of TS to Base.
+    low_percent, high_percent, verdict and as_printed, of TS to Base.
     """
     keys = [*CELL, "metric"]
-    columns = ["ledger", "model_name", "change_percent", "low_percent", "high_percent", "verdict", "reproduction"]
+    columns = ["ledger", "model_name", "change_percent", "low_percent", "high_percent", "verdict", "as_printed"]
     own, other = (
         beside(8, changes)
         .query("tier == 'ts'")
@@ -181,8 +179,8 @@ def readable_twice(table: pd.DataFrame) -> pd.DataFrame:
     shown = {
         "model": table["model_name"],
         "test ratings": table["metric"].map({"auc": "all", "auc_strong": "strong"}),
-        "reproduced? here / there": [
-            f"{SHORT[row.reproduction_here]} / {SHORT[row.reproduction_there]}" for row in table.itertuples()
+        "as printed? here / there": [
+            f"{AS_PRINTED[row.as_printed_here]} / {AS_PRINTED[row.as_printed_there]}" for row in table.itertuples()
         ],
         "Base, here to there, Δ%": table["base_percent"].map("{:+.2f}".format),
     }
@@ -213,9 +211,9 @@ def twice_said(table: pd.DataFrame, folder: Path | None = None) -> str:
         if other
         else ("the penalty", "No other setting differs")
     )
-    apart = int((table["reproduction_here"] != table["reproduction_there"]).sum())
+    apart = int((table["as_printed_here"] != table["as_printed_there"]).sum())
     return (
-        f"{'; '.join(places)}. {besides}; {apart} of {counted(len(table), 'verdict')} {'differs' if apart == 1 else 'differ'}. "
+        f"{'; '.join(places)}. {besides}; whether they are as printed differs in {apart} of {len(table)}. "
         f"With the same seeds, Base's AUC here differs from that there by {span(table['base_percent'], SIGNED)} %; TS changes Base by "
         f"{span(table['change_percent_here'], SIGNED)} % here and by {span(table['change_percent_there'], SIGNED)} % there. So {cause} moves "
         f"Base by {size} TS does there (medians {base:.2f} % and {ts:.2f} %)."

@@ -96,13 +96,13 @@ def test_the_papers_own_numbers_reproduce_it_where_they_are_large_enough() -> No
     compared = table[table["tier"] == "ts"]
     assert len(compared) == 6 * 3 and (compared["ours"] == compared["paper"]).all()
     large = compared["expected_percent"].abs() > 2 * SE
-    assert (compared.loc[large, "reproduction"] == REPRODUCED).all()
-    assert (compared.loc[~large, "reproduction"] == UNDECIDED).all()
+    assert (compared.loc[large, "as_printed"] == REPRODUCED).all()
+    assert (compared.loc[~large, "as_printed"] == UNDECIDED).all()
 
 
 def test_numbers_of_the_other_sign_do_not() -> None:
     table = beside(2, measured_like(2, shift=-1.0)).query("tier == 'ts' and expected_percent > 0")
-    assert len(table) == 17 and (table["reproduction"] == NOT_REPRODUCED).all()
+    assert len(table) == 17 and (table["as_printed"] == NOT_REPRODUCED).all()
 
 
 @pytest.mark.parametrize("number", [2, 3, 5, 6, 8])
@@ -117,7 +117,7 @@ def test_every_cell_of_a_table_finds_its_place(number: int) -> None:
 
 def test_a_sample_is_labelled_and_only_its_side_is_compared() -> None:
     table = beside(2, measured_like(2, dataset="yelp-small").assign(change_percent=0.0))
-    assert set(table.loc[table["tier"] == "ts", "reproduction"]) == {UNDECIDED}
+    assert set(table.loc[table["tier"] == "ts", "as_printed"]) == {UNDECIDED}
     parts = dict(by_dataset(2, measured_like(2, dataset="yelp-small")))
     assert "Table 2, AUC in percent: yelp-small (the paper's: Yelp2022), k = 3" in parts
     assert sum(map(len, parts.values())) == len(table)
@@ -128,7 +128,7 @@ def test_a_change_to_be_read_carries_its_sign_and_its_interval() -> None:
     shown = dict(by_dataset(2, changes))["Table 2, AUC in percent: ml-1m, k = 6"]
     cell = shown.loc[("dcnv2", "TS")]
     assert cell["ours Δ% to Base"] == "▲\u00a0+0.18 (+0.14 to\u00a0+0.22)"  # two places to break the line
-    assert cell["reproduced?"] == "yes" and next(iter(shown)) == "reproduced?"
+    assert cell["as printed?"] == "yes" and list(shown)[:2] == ["as printed?", "ours Δ% to Base"]
     assert shown.loc[("dcnv2", "Base"), "ours Δ% to Base"] == ""
     without = changes[(changes["reference"] != "control") | (changes["model"] != "dcnv2")]
     part = dict(by_dataset(2, without))["Table 2, AUC in percent: ml-1m, k = 6"]["ours Δ% to control"]
@@ -192,7 +192,7 @@ def test_supervision_pairs_compare_levels_of_like_density() -> None:
     assert len(pairs) == 2 * 4 * 2 and set(zip(pairs["k"], pairs["k_removed"], strict=True)) == {(1, 19), (3, 22)}
     assert pairs["change_percent"].to_numpy() == pytest.approx(pairs["expected_percent"].to_numpy())
     assert pairs["se_percent"].iloc[0] == pytest.approx(100 * np.sqrt(2) * 1e-4 / pairs["kept"].iloc[0])
-    assert (pairs["reproduction"] == REPRODUCED).all()
+    assert (pairs["as_printed"] == REPRODUCED).all()
     assert claims(changes, TABLES).set_index("claim").loc[REMOVAL, "verdict"] == REPRODUCED
     assert supervision_pairs(measured_like(2)).empty
 
