@@ -266,8 +266,8 @@ def lightgcn_table(graphs: Mapping[str, BipartiteGraph], layers: int) -> pd.Data
     for name, graph in graphs.items():
         points = lightgcn_nodes(graph, layers)
         ranks = points.corr("spearman")["constant"]
-        row = {"graph": name, "nodes": len(points), "smallest": points["constant"].min()}
-        row |= {"largest": points["constant"].max(), "ρ with H": ranks["harmonic"]}
+        row = {"graph": name, "nodes": len(points), "smallest drawn": points["constant"].min()}
+        row |= {"largest drawn": points["constant"].max(), "ρ with H": ranks["harmonic"]}
         row |= {"ρ with k": ranks["own"]}
         rows.append(row | {f"{name}, largest": most for name, most in lightgcn_pairs(graph, layers).items()})
     return pd.DataFrame(rows)

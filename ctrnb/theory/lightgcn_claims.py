@@ -341,7 +341,7 @@ def real() -> Outcome:
         neighbours = spearmanr(gcn.harmonic_degree(graph)[nodes], constants).statistic
         norm = gcn.lanczos_norm(graph, readout)
         text = (
-            f"{name}: ||p(S)||_2 = {norm:.6f} by Lanczos; {len(nodes)} nodes from {constants.min():.4f} to "
+            f"{name}: ||p(S)||_2 = {norm:.6f} by Lanczos; a sample of {len(nodes)} nodes from {constants.min():.4f} to "
             f"{constants.max():.4f}; rank correlation with H_i {neighbours:+.3f}, with the own degree {own:+.3f}"
         )
         parts[text] = bool(

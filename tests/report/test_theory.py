@@ -93,7 +93,7 @@ def test_lightgcn_nodes_by_hand() -> None:
     assert len(report.lightgcn_nodes(op.random_graph(300, 300, 900, 0), 1)) == report.MOST
     row = report.lightgcn_table({"path": PATH}, 1).iloc[0]
     assert row[["graph", "nodes"]].tolist() == ["path", 3]
-    assert row[["smallest", "largest"]].tolist() == pytest.approx([1.5**0.5 / 2, 0.5**0.5])
+    assert row[["smallest drawn", "largest drawn"]].tolist() == pytest.approx([1.5**0.5 / 2, 0.5**0.5])
     assert row[["ρ with H", "ρ with k"]].tolist() == pytest.approx([-1, 1])
 
 
