@@ -58,7 +58,7 @@ def density_step_holds() -> bool:
 
 @SUITE.claim(
     "kcore.density",
-    "Sections 4.1 and 4.2",
+    "Section 4.2",
     "The higher k, the higher the density of the k-core, as long as it is not empty: strictly wherever it removes anything.",
 )
 def density() -> Outcome:
