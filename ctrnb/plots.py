@@ -210,7 +210,7 @@ def claims_by_section(findings: pd.DataFrame, verdicts: list[str], title: str) -
     return figure
 
 
-MANY = 12  # points of a panel from which on the longest bars may leave it
+MANY = 12  # points of a panel from which on it is cut to the precise ones
 REFERENCE_STYLES = {"base": ("Base", "o"), "control": ("Control", "s")}
 
 
@@ -283,15 +283,15 @@ def dose_responses(panels: Sequence[dict[str, Any]]) -> Figure:
         text: handle for axis in axes[:, 0] for handle, text in zip(*axis.get_legend_handles_labels(), strict=True)
     }
     if handles:
-        figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=2)
+        figure.legend(list(handles.values()), list(handles), loc="outside upper center", ncols=2)
     return figure
 
 
 def one_dose_response(
     axis: Axes, effects: pd.DataFrame, dose: str, label: str, title: str, hue: str | None, line: Any
 ) -> None:
-    """Draw one panel of :func:`dose_responses`. Among many points the longest bars may leave the panel."""
-    values = list(dict.fromkeys(effects[hue])) if hue else [None]
+    """Draw one panel of :func:`dose_responses`; where there are many points it is cut by :func:`cut_to_the_sharp`."""
+    values, places = list(dict.fromkeys(effects[hue])) if hue else [None], effects.assign(x=effects[dose])
     span = np.log(effects[dose].max() / effects[dose].min())
     for number, value in enumerate(values):
         part = effects if value is None else effects[effects[hue] == value]
@@ -299,6 +299,7 @@ def one_dose_response(
             0.025 * span * (number - (len(values) - 1) / 2)
         )  # so that points of one dose do not hide each other
         colour = sns.color_palette("colorblind")[number % 10]
+        places.loc[part.index, "x"] *= aside
         for unsure, rows in part.groupby("open"):
             what = "gain" if value is None else f"{hue} {value:g}"
             axis.errorbar(
@@ -313,15 +314,30 @@ def one_dose_response(
     axis.axhline(0, color="0.3", lw=1)
     axis.set(xscale="log", xlabel=f"{label} (log scale)", ylabel="points of 0.01 AUC", title=title)
     if len(effects) >= MANY:
-        seen = 100 * effects[["change", "low", "high"]]
-        least, most = (
-            min(seen["change"].min(), seen["low"].quantile(0.1)),
-            max(seen["change"].max(), seen["high"].quantile(0.9)),
-        )
-        axis.set_ylim(least - 0.05 * (most - least), most + 0.05 * (most - least))
+        cut_to_the_sharp(axis, places)
     ticks = apart(sorted(effects[dose].unique()), max(0.1, span / 10))
     axis.set_xticks(ticks, [f"{tick:.2g}" for tick in ticks])
     axis.set_xticks([], minor=True)
+
+
+def cut_to_the_sharp(axis: Axes, places: pd.DataFrame) -> None:
+    """Cut a panel to the intervals of the more precise half of its points; arrows stand at its edge for all that leaves it.
+
+    A small arrow is the end of a bar, a large one a whole point. Columns: x (where it is drawn), change, low, high (fractions).
+    """
+    seen = 100 * places[["change", "low", "high"]]
+    width = seen["high"] - seen["low"]
+    sharp = seen[width <= width.median()]
+    least, most = sharp["low"].min(), sharp["high"].max()
+    room = 0.06 * (most - least)
+    axis.set_ylim(least - room, most + room)
+    for edge, marker, ends in ((most + room, "^", "high"), (least - room, "v", "low")):
+        up = 1 if marker == "^" else -1
+        for column, size in ((ends, 4), ("change", 9)):
+            beyond = places["x"][up * (seen[column] - edge) > 0]
+            axis.plot(
+                beyond, np.full(len(beyond), edge - up * room / 2), marker, ms=size, color="0.35", ls="", zorder=4
+            )
 
 
 def apart(values: Sequence[float], least: float) -> list[float]:

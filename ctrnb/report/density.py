@@ -45,6 +45,7 @@ __all__ = [
     "Arm",
     "at_a_glance",
     "coefficients",
+    "concluded",
     "conduct",
     "drawn",
     "effects_table",
@@ -53,6 +54,7 @@ __all__ = [
     "slopes",
     "summary",
     "synthetic_arm",
+    "trends",
 ]
 
 COMPARISONS = (("ft", "control"), ("ft", "base"), ("ts", "control"), ("ts", "base"))
@@ -299,13 +301,27 @@ def summary(arms: Sequence[Arm]) -> str:
 
 def conduct(arms: Sequence[Arm]) -> str:
     """Return what a reader should do with a dataset's density, in a sentence."""
-    outcomes = [arm.outcome() for arm in arms]
-    if outcomes and set(outcomes) == {"rises"}:
+    if arms and {arm.outcome() for arm in arms} == {"rises"}:
         return "The denser the ratings, the larger was the gain, in every experiment."
+    return f"Density alone does not say whether message passing pays: {trends(arms)}. Do not use it as a rule."
+
+
+def trends(arms: Sequence[Arm]) -> str:
+    """Return in how many arms a trend is shown and in how many it is excluded, in words."""
+    outcomes = [arm.outcome() for arm in arms]
     shown, excluded = sum(each in ("rises", "falls") for each in outcomes), outcomes.count(NO_TREND)
     of = counted(len(outcomes), "experiment")
-    found = f"{shown or 'none'} of {of} shows a trend, and {excluded or 'none'} excludes one"
-    return f"Density alone does not say whether message passing pays: {found}. Do not use it as a rule."
+    return f"{shown or 'none'} of {of} shows a trend, and {excluded or 'none'} excludes one as large as the mean gain"
+
+
+def concluded(arm: Arm) -> str:
+    """Return what one arm's figure shows, in words: its outcome, and how many of its points are off zero."""
+    rows = arm.effects()
+    sure = int((rows["low"] > 0).sum()), int((rows["high"] < 0).sum())
+    return (
+        f"{HEADS[arm.outcome()]}; each by its own interval, of {counted(len(rows), 'gain')} {sure[0] or 'none'} above zero and "
+        f"{sure[1] or 'none'} below"
+    )
 
 
 def rests_on(arms: Sequence[Arm]) -> str:

@@ -225,6 +225,7 @@ def test_arms_are_summed_up_by_their_trends_and_their_power() -> None:
     assert "none of 1 experiment shows a trend, and none excludes" in chapter.conduct(
         [flat]
     ) and "1 of 2 experiments" in chapter.conduct([flat, rising])
+    assert chapter.concluded(rising).startswith("The gain rises with density; each by its own interval, of ")
     assert chapter.at_a_glance([rising, flat])["verdict"].tolist() == ["rises", "undecided"]
 
 
