@@ -12,7 +12,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
 TIER_COLOURS = dict(zip(("Base", "Control", "FT", "TS"), sns.color_palette("colorblind", 4), strict=True))
 
@@ -401,20 +401,23 @@ def changes_by_case(table: pd.DataFrame, label: str, legend: str) -> Figure:
             axis.plot(rows["change"][~sure], y[~sure], marker, ms=5, color=colour, mfc="white")
         axis.axvline(0, color="0.3", lw=1)
         axis.set(yticks=range(len(models)), yticklabels=models, ylim=(len(models) - 0.5, -0.5), title=case)
+        axis.xaxis.set_major_locator(MaxNLocator(6))
         axis.grid(axis="y", visible=False)
     axes[-1, 0].set_xlabel(label)
-    figure.legend(*axes[-1, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, title=legend)
+    columns = 2 if len(names) == 4 else 3
+    figure.legend(*axes[-1, 0].get_legend_handles_labels(), loc="outside lower center", ncols=columns, title=legend)
     return figure
 
 
 def sensitivity_by_degree(nodes: pd.DataFrame, column: str, label: str) -> Figure:
-    """Draw a part of the sensitivity against degree, both logarithmic, a panel a side, a colour and marker a tier.
+    """Draw a part of the sensitivity against degree, both logarithmic, a panel a side on one scale of degree, a colour and
+    marker a tier.
 
     Columns: side, tier_name, bin (degree), and the column; bands are 95 % over nodes. Base and FT are drawn wide and
     pale, so that they are seen where Control and TS lie on them.
     """
     sides, markers = list(dict.fromkeys(nodes["side"])), dict(zip(TIER_COLOURS, "oXsP", strict=True))
-    figure, axes = plt.subplots(len(sides), 1, figsize=(5.2, 2.9 * len(sides)))
+    figure, axes = plt.subplots(len(sides), 1, figsize=(5.2, 2.9 * len(sides)), sharex=True)
     for axis, side in zip(np.atleast_1d(axes), sides, strict=True):
         for wide in (True, False):
             sns.lineplot(
@@ -428,9 +431,10 @@ def sensitivity_by_degree(nodes: pd.DataFrame, column: str, label: str) -> Figur
             places.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
             places.set_major_formatter(StrMethodFormatter("{x:g}"))
             places.set_minor_formatter(NullFormatter())
+        axis.tick_params(labelbottom=True)
         handles = axis.get_legend_handles_labels()
         axis.get_legend().remove()
-    figure.legend(*handles, loc="outside lower center", ncols=4, title="tier")
+    figure.legend(*handles, loc="outside upper center", ncols=4, title="tier")
     return figure
 
 

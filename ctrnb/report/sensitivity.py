@@ -195,12 +195,16 @@ def compared(tables: Sequence[pd.DataFrame]) -> str:
     shares, p_value = falling(found)
     if not shares:
         return ""
-    differs = "differ beyond chance" if p_value < LEVEL else "do not differ beyond chance"
     return (
         f"The shares of cases in which the gradient falls, {100 * shares[0]:.0f} % with message passing and "
-        f"{100 * shares[1]:.0f} % without, {differs} (Fisher's exact test, {by_chance(p_value)}; cases of one model or dataset "
+        f"{100 * shares[1]:.0f} % without, {apart(p_value)} (Fisher's exact test, {by_chance(p_value)}; cases of one model or dataset "
         f"are not independent, so this is a rough guide). {paired(found)}"
     ).strip()
+
+
+def apart(p_value: float) -> str:
+    """Return whether shares differ beyond chance, as a verb."""
+    return "differ beyond chance" if p_value < LEVEL else "do not differ beyond chance"
 
 
 def paired(found: pd.DataFrame) -> str:
@@ -230,6 +234,42 @@ def graph_part(found: pd.DataFrame, by: str) -> str:
     """Return the range of the elasticity of the exact constants with message passing, in words."""
     rows = found[(found["part"] == "constant") & found["tier"].isin(WITH)]
     return f"{rows['value'].min():+.3f} to {rows['value'].max():+.3f} in {by}"
+
+
+def drawn(parts: Sequence[tuple[str, str, pd.DataFrame]]) -> pd.DataFrame:
+    """Return the elasticities of the whole gradient of FT and of the control, as :func:`ctrnb.plots.changes_by_case` draws them.
+
+    Args:
+        parts: of :func:`measured_parts`; the title of each is the case.
+    """
+    found = pd.concat([whole(rows, ("ft", "control")).assign(case=title) for title, _, rows in parts])
+    series = found["side"] + "s, " + found["tier"].map(TIER_NAMES)
+    return found.assign(series=series, model_name=found["model"].map(DISPLAY), change=found["value"])
+
+
+def slopes_said(tables: Sequence[pd.DataFrame]) -> str:
+    """Return what the figure of FT's and the control's elasticities shows, in sentences."""
+    found = pd.concat(tables, ignore_index=True)
+
+    def counts(tier: str) -> str:
+        own = whole(found, (tier,))
+        said = list(own["verdict"])
+        return f"below zero in {said.count('falls')} of {len(own)} cases and above in {said.count('rises')}"
+
+    return (
+        f"Beyond chance, that of FT is {counts('ft')}; that of the control {counts('control')}. Over all tiers the shares of "
+        f"cases in which the gradient falls {apart(falling(found)[1])} with and without message passing."
+    )
+
+
+def constants_said(nodes: pd.DataFrame) -> str:
+    """Return at how many nodes message passing lowers the exact constant below 1, whatever their degree, in a sentence."""
+    own = nodes[nodes["tier"].isin(WITH)].drop_duplicates(["side", "node"])
+    below = own["constant"] < 1
+    return (
+        f"Message passing lowers it at {below.sum()} of {len(own)} nodes, to between {own['constant'].min():.2f} and "
+        f"{own['constant'].max():.2f}, at low degrees and at high ones."
+    )
 
 
 def binned(nodes: pd.DataFrame) -> pd.DataFrame:
