@@ -170,16 +170,15 @@ def verdict(parts: Sequence[Measured], folder: Path | None = None) -> str:
     rows = compared(target, "ft", "activity", "control")
     if rows.empty:
         return "Not measured against the control."
-    found, more = corrected(spread, target), tally(rows, "change").above
-    head = "Not shown" if not found.towards else f"Shown by {found.towards} of {counted(found.of, 'change')}"
+    found, more = beyond(spread, target), tally(rows, "change").above
     shared = rows.groupby(["dataset", "k", "drop_middle"])["model"].size()
     each = "; ".join(
         f"{tally(part, 'change').above} of {len(part)} on {title}" for title, part in by_title(parts, rows)
     )
     unsure = int(flagged(rows, open_cells(folder))["open"].sum())
     return (
-        f"{head}. With intervals corrected for {counted(len(rows), 'case')}, {found.said()}. The group served worst gains more "
-        f"than the others in {more} of {counted(len(rows), 'case')} against the control ({each})"
+        f"{found.head().capitalize()}. {found.said()} {beyond(spread, target, 'mci').by_mci()} By its estimate, sure or not, the group served worst "
+        f"gains more than the others in {more} of {counted(len(rows), 'case')} against the control ({each})"
         f"{', but cases of one dataset share test users, so they are no independent votes' if (shared > 1).any() else ''}; "
         f"{unsure} of {len(rows)} are open. A case is a model on a dataset: {'; '.join(rests_on(*part) for part in parts)}."
     )
@@ -187,8 +186,7 @@ def verdict(parts: Sequence[Measured], folder: Path | None = None) -> str:
 
 def advice(parts: Sequence[Measured]) -> str:
     """Return what a reader should do by :func:`verdict`."""
-    shown = bool(parts) and corrected(*pooled(parts)).towards > 0
-    if shown:
+    if parts and beyond(*pooled(parts)).kept_towards:
         return (
             "Measure your own groups against a control: a gain for the group served worst is seen in some cases alone."
         )
@@ -196,6 +194,24 @@ def advice(parts: Sequence[Measured]) -> str:
         "Do not add message passing for the sake of a group of users: decide by the gain over all users, and measure your own "
         "groups against a control."
     )
+
+
+def sides(table: pd.DataFrame) -> str:
+    """Return how many changes of each series of a figure are off zero by their intervals, in a sentence.
+
+    Columns: series, low and high (NaN without an interval).
+    """
+    told = []
+    for series, rows in table.groupby("series", sort=False):
+        kept = rows.dropna(subset=["low"])
+        told.append(f"{series} {(kept['low'] > 0).sum()} above and {(kept['high'] < 0).sum()} below, of {len(kept)}")
+    return f"Off zero by these intervals: {'; '.join(told)}."
+
+
+def run_sides(effect: pd.DataFrame, column: str) -> str:
+    """Return :func:`sides` of FT's changes to Base by activity in a run, in AUC (change) or in MCI (mci)."""
+    rows = compared(effect, "ft", "activity")
+    return sides(pd.DataFrame({"series": rows["group"], "low": rows[f"{column}_low"], "high": rows[f"{column}_high"]}))
 
 
 def by_title(parts: Sequence[Measured], rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -383,44 +399,61 @@ def compared(table: pd.DataFrame, tier: str, grouping: str, reference: str = "ba
 
 
 @dataclass(frozen=True)
-class Corrected:
-    """Changes beyond chance with intervals widened for the number of cases.
+class Beyond:
+    """How many changes are beyond chance, on the side that the paper claims and on the other.
 
     Attributes:
-        towards, away: how many are so, at most, on the side that the paper claims and on the other.
+        towards, away: by their own 95 % intervals.
+        kept_towards, kept_away: with intervals widened for the number of cases, at most.
         of: how many there are.
     """
 
     towards: int
     away: int
+    kept_towards: int
+    kept_away: int
     of: int
 
+    def head(self) -> str:
+        """Return the verdict in a few words."""
+        return f"shown by {self.kept_towards} of {counted(self.of, 'change')}" if self.kept_towards else "not shown"
+
     def said(self) -> str:
-        """Return the counts in words."""
-        count = self.towards + self.away
-        if not count:
-            return f"none of {self.of} changes of the gap and of the group served worst is beyond chance"
-        sides = [
-            f"{n} {way}" for n, way in ((self.towards, "as the paper claims"), (self.away, "against its claim")) if n
-        ]
+        """Return the counts in words, and how many would be expected by chance."""
+        chance = self.of * LEVEL / 2
         return (
-            f"at most {count} of {self.of} changes of the gap and of the group served worst {'is' if count == 1 else 'are'} "
-            f"beyond chance ({' and '.join(sides)})"
+            f"Of {self.of} changes of the gap and of the excess of the group served worst, in points, {self.towards} are beyond zero "
+            f"as the paper claims and {self.away} against its claim, each by its own 95 % interval; without any effect about "
+            f"{chance:.1f} would be so on either side. With intervals widened for the number of cases {self.remaining()}."
         )
 
+    def by_mci(self) -> str:
+        """Return the counts with the excess in MCI."""
+        return f"With the excess in MCI these are {self.towards} and {self.away}, and {self.remaining()}."
 
-def corrected(spread: pd.DataFrame, target: pd.DataFrame) -> Corrected:
-    """Return how many of FT's changes, to Base and to the control, of the gap, and of AUC and MCI of the group served worst, are
-    beyond chance, each measure's intervals widened for its number of cases."""
-    towards = away = of = 0
+    def remaining(self) -> str:
+        """Return how many changes are beyond zero with widened intervals, in words."""
+        count = self.kept_towards + self.kept_away
+        if not count:
+            return "none remains"
+        sides = ((self.kept_towards, "as the paper claims"), (self.kept_away, "against its claim"))
+        told = " and ".join(f"{n} {way}" for n, way in sides if n)
+        return f"at most {told} {'remains' if count == 1 else 'remain'}"
+
+
+def beyond(spread: pd.DataFrame, target: pd.DataFrame, measure: str = "change") -> Beyond:
+    """Return how many of FT's changes, to Base and to the control, of the gap and of the excess of the group served worst are
+    beyond chance. An excess counts once: in points (change) or in MCI (mci)."""
+    counts, of = np.zeros(4, int), 0
     for reference in ("base", "control"):
         gap, worst = (compared(table, "ft", "activity", reference) for table in (spread, target))
-        for rows, column, side in ((gap, "change", NARROWED), (worst, "change", FAVOURED), (worst, "mci", FAVOURED)):
+        for rows, column, side in ((gap, "change", NARROWED), (worst, measure, FAVOURED)):
             if len(rows):
-                found = tally(rows, column, comparisons=len(rows))
-                sides = (found.surely_above, found.surely_below)
-                towards, away, of = towards + sides[side < 0], away + sides[side > 0], of + len(rows)
-    return Corrected(towards, away, of)
+                both = (tally(rows, column), tally(rows, column, comparisons=len(rows)))
+                counts += [n for each in both for n in (each.surely_above, each.surely_below)[::side]]
+                of += len(rows)
+    towards, away, kept_towards, kept_away = (int(count) for count in counts)
+    return Beyond(towards, away, kept_towards, kept_away, of)
 
 
 def table_4(effects: Sequence[pd.DataFrame] = ()) -> Iterator[tuple[str, pd.DataFrame]]:

@@ -90,7 +90,8 @@ def test_the_verdict_counts_cases_against_the_control_and_open_ones(tmp_path: Pa
     parts = [part(spread, target)]
     said = groups.verdict(parts, tmp_path)
     assert said.startswith(
-        "Not shown. With intervals corrected for 4 cases, none of 20 changes of the gap and of the group "
+        "Not shown. Of 12 changes of the gap and of the excess of the group served worst, in points, 1 are beyond zero as the "
+        "paper claims and 0 against its claim, each by its own 95 % interval; without any effect about 0.3 would be"
     )
     assert "more than the others in 3 of 4 cases against the control (3 of 4 on d, 3-core), but cases of one" in said
     assert "; 0 of 4 are open." in said and said.endswith("on a dataset: d, 3-core, 4 models, 5 seeds.")
@@ -116,11 +117,14 @@ def against_control() -> pd.DataFrame:
 def test_many_intervals_are_widened_and_their_sides_counted() -> None:
     near = cases([1.1] + [0.0] * 19)  # 1.1 of 1.0 is beyond chance once, not among 20
     assert groups.tally(near, "change").surely == 1 and groups.tally(near, "change", 20).surely == 0
-    assert groups.corrected(near, near) == groups.Corrected(0, 0, 60)
+    assert (
+        groups.beyond(near, near) == groups.Beyond(1, 1, 0, 0, 40)
+        and "none remains" in groups.beyond(near, near).said()
+    )
     far = cases([-2.0] + [0.0] * 19)  # a smaller gap, and a smaller gain by AUC and by MCI
-    found = groups.corrected(far, far)
-    assert found == groups.Corrected(1, 2, 60)
-    assert found.said().endswith("worst are beyond chance (1 as the paper claims and 2 against its claim)")
+    found = groups.beyond(far, far, "mci")
+    assert found == groups.Beyond(1, 1, 1, 1, 40) and "without any effect about 1.0 would be so" in found.said()
+    assert found.by_mci().endswith("at most 1 as the paper claims and 1 against its claim remain.")
     assert groups.advice([part(far, far)]).startswith("Measure your own groups")
     widened = groups.tally(cases([2.9 / 1.96, 3.1 / 1.96]), "change", 18)  # the normal quantile of 0.05 / 36 is 2.99
     assert widened == groups.Tally(2, 2, 0, 1, 0)
