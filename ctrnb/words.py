@@ -54,6 +54,13 @@ def span(values: Iterable[Any], pattern: str = "{}") -> str:
     return " to ".join(dict.fromkeys(map(pattern.format, (min(found), max(found)))))
 
 
+def middle_and_span(values: Iterable[float], pattern: str = "{:.2f}") -> str:
+    """Return the median of some numbers with the least and the greatest, as "1.25 (0.88 to 1.75)"; bare where all read alike."""
+    found = list(values)
+    middle, ends = pattern.format(np.median(found)), span(found, pattern)
+    return middle if middle == ends else f"{middle} ({ends})"
+
+
 def counted(count: int, of: str) -> str:
     """Return a number of things in words: "1 seed", "3 seeds"."""
     return f"{count} {of}{'' if count == 1 else 's'}"

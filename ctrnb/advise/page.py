@@ -19,13 +19,27 @@ from ctrnb.advise.advice import (
 from ctrnb.advise.place import nearest, paper_places
 from ctrnb.advise.trial import Trial
 from ctrnb.analysis.groups import EVERYONE
+from ctrnb.data import Curation
 from ctrnb.models import DISPLAY
 from ctrnb.study.penalties import PENALTY, is_open
 from ctrnb.study.progress import duration
 from ctrnb.training.config import settings
-from ctrnb.words import NO_BREAK, with_interval
+from ctrnb.words import NO_BREAK, counted, middle_and_span, with_interval
 
 MARKS = {PAYS: "▲", COSTS: "▼", EQUAL: "=", UNDECIDED: "?"}
+KEEP = "keep Base, or the control if that is the better"
+ACTIONS = {
+    PAYS: "fine-tune with the graph, if its cost is acceptable",
+    COSTS: KEEP,
+    EQUAL: KEEP,
+    UNDECIDED: (
+        "keep the better of Base and the control; collect more test users or seeds only if a change of the size that the trial "
+        "could just detect, which it may have missed, would matter"
+    ),
+}
+VERBS = {PAYS: "pays in {}", COSTS: "does not pay in {}", EQUAL: "makes no difference that matters in {}", UNDECIDED: "is undecided in {}"}  # fmt: skip
+SYNTHETIC = "synthetic"
+TEST_OVER_TRAIN = Curation().fractions[2] / Curation().fractions[0]
 
 
 def points(effect: Effect) -> str:
@@ -37,6 +51,69 @@ def points(effect: Effect) -> str:
 def headline(advice: Advice) -> str:
     """Return the answer in a sentence."""
     return f"{answer(advice)}: {advice.ft.reason}."
+
+
+def action(decision: Decision) -> str:
+    """Return what to do after a verdict, in a sentence."""
+    said = ACTIONS[decision.verdict]
+    return f"{said[0].upper()}{said[1:]}."
+
+
+def actions_table() -> pd.DataFrame:
+    """Return what to do after each verdict, to read."""
+    rows = [
+        {"verdict": f"{mark}{NO_BREAK}{verdict}", "what to do": ACTIONS[verdict]} for verdict, mark in MARKS.items()
+    ]
+    return pd.DataFrame(rows).set_index("verdict")
+
+
+def is_demonstration(advice: Advice) -> bool:
+    """Return whether the ratings are made up."""
+    return advice.trial.request.dataset.partition(":")[0] == SYNTHETIC
+
+
+def lead(advice: Advice, decided: pd.DataFrame, smallest: float) -> str:
+    """Return what a reader should know first: the answer for the dataset, or for a demonstration what was measured on real
+    ratings (:func:`measured_decisions`), and what to do."""
+    matters = f"A change that matters is one of at least {100 * smallest:g} points, hundredths of the AUC."
+    if is_demonstration(advice):
+        return f"{measured_evidence(decided)} {matters}"
+    return f"{caution(advice)} {result(advice)} {action(advice.ft)} {matters}".strip()
+
+
+def result(advice: Advice) -> str:
+    """Return the answer and FT's changes, in sentences."""
+    return f"{headline(advice)} Fine-tuning with message passing (FT) changes AUC by {said_of(advice.ft)}."
+
+
+def verdict(advice: Advice) -> str:
+    """Return the answer for the dataset in a sentence; for a demonstration, that there is none."""
+    return (
+        "The trial below is a demonstration and decides nothing." if is_demonstration(advice) else f"{answer(advice)}."
+    )
+
+
+def counted_verdicts(decided: pd.DataFrame) -> dict[str, int]:
+    """Return how often each verdict stands in :func:`measured_decisions`."""
+    return {verdict: int(decided["verdict"].str.endswith(f"{NO_BREAK}{verdict}").sum()) for verdict in MARKS}
+
+
+def measured_evidence(decided: pd.DataFrame) -> str:
+    """Return how often each verdict stands in :func:`measured_decisions`, and what follows for a reader, in sentences."""
+    if decided.empty:
+        return "No cell (a model on a core of a dataset) of real ratings has been measured yet: measure your own."
+    counts = counted_verdicts(decided)
+    datasets = ", ".join(dict.fromkeys(name.partition(",")[0] for name in decided.index))
+    rule = (
+        "As a rule it pays; a trial on your own ratings says whether it does there."
+        if counts[PAYS] > len(decided) / 2
+        else "So it is nothing to add by default: keep Base, search its penalty on embeddings, and fine-tune with the graph only "
+        "where a trial on your own ratings says that it pays."
+    )
+    return (
+        f"Of {counted(len(decided), 'measured cell')} (a model on a core of real ratings: {datasets}), each judged alone, fine-tuning with message "
+        f"passing (FT) {', '.join(VERBS[each].format(count) for each, count in counts.items())}. {rule}"
+    )
 
 
 def answer(advice: Advice) -> str:
@@ -110,7 +187,7 @@ def caution(advice: Advice) -> str:
     base = [run.row for (tier, _), run in trial.runs.items() if tier == "base"]
     cut = sum(row["best_epoch"] == row["epochs"] == trial.epochs for row in base)
     said = []
-    if trial.request.dataset.partition(":")[0] == "synthetic":
+    if is_demonstration(advice):
         said.append("This run is a demonstration on synthetic ratings: its numbers mean nothing for real data.")
     if cut and trial.epochs < shipped:
         said.append(
@@ -184,6 +261,32 @@ def groups_table(advice: Advice) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index("users")
 
 
+def groups_said(advice: Advice) -> str:
+    """Return the verdicts of :func:`groups_table`, in a sentence."""
+    found: dict[str, list[str]] = {}
+    for name, decision in {EVERYONE: advice.ft, **advice.groups}.items():
+        found.setdefault(decision.verdict, []).append(name)
+    told = "; ".join(f"{verdict} for {', '.join(names)}" for verdict, names in found.items())
+    return f"Verdict: {told}."
+
+
+def by_density_said(places: pd.DataFrame) -> str:
+    """Return at which densities a model's gain over the control is beyond chance, each cell by its own interval, in a sentence.
+
+    Args:
+        places: of one model, as of :func:`ctrnb.advise.place.measured_places`.
+    """
+    rows = places[places["reference"] == "control"]
+    if rows.empty:
+        return ""
+    above = rows["low"] > 0
+    sure, rest = (
+        ", ".join(f"{density:.2g} %" for density in sorted(part["density_percent"].unique()))
+        for part in (rows[above], rows[~above])
+    )
+    return f"The interval against the control lies above zero at a density of {sure or 'none'}, and not at {rest or 'any other'}."
+
+
 def measured_decisions(places: pd.DataFrame, smallest: float) -> pd.DataFrame:
     """Return the verdict of :func:`ctrnb.advise.advice.decide` on each measured cell, to read.
 
@@ -214,9 +317,50 @@ def measured_decisions(places: pd.DataFrame, smallest: float) -> pd.DataFrame:
 def measured_said(table: pd.DataFrame, places: pd.DataFrame) -> str:
     """Return how often each verdict stands in :func:`measured_decisions`, and how many cells are left out, in words."""
     left = len(places[places["open"].astype(bool)][["dataset", "k", "model"]].drop_duplicates())
-    counts = {verdict: int(table["verdict"].str.endswith(f"{NO_BREAK}{verdict}").sum()) for verdict in MARKS}
-    said = ", ".join(f"{verdict} in {count}" for verdict, count in counts.items())
-    return f"Of {len(table)} cells (a model on a core of a dataset): {said}. Not judged, as open: {left}."
+    said = ", ".join(f"{verdict} in {count}" for verdict, count in counted_verdicts(table).items())
+    return f"Of {len(table)} cells: {said}. Not judged, as open: {left}."
+
+
+def detectable_table(places: pd.DataFrame) -> pd.DataFrame:
+    """Return which changes of FT the trials of the measured cells would have found, to read: a row a dataset, core and number
+    of seeds, with the median (and the span) over models of the smallest true change found with 80 % probability, in points.
+
+    Open cells are in it: how sure a change is does not depend on how Base was penalised. ``of the variance by users`` is the
+    part that more test users make smaller; more seeds make the rest smaller.
+
+    Args:
+        places: as of :func:`ctrnb.advise.place.measured_places`.
+    """
+    rows = []
+    for (dataset, k, seeds), part in places.groupby(["dataset", "k", "seeds"], sort=False):
+        of_users = 100 * (part["se_users"] / part["se"]) ** 2
+        rows.append(
+            {
+                "dataset": f"{dataset}, k{NO_BREAK}={NO_BREAK}{k}",
+                "users": f"{round(part['train_interactions'].iloc[0] / part['train_per_user'].iloc[0]):,}",
+                "test interactions": f"{part['train_interactions'].iloc[0] * TEST_OVER_TRAIN:,.0f}",
+                "seeds": int(seeds),
+                "models": part["model"].nunique(),
+            }
+            | {
+                f"FT to {said}": middle_and_span(100 * part.loc[part["reference"] == name, "mde"])
+                for name, said in REFERENCES.items()
+            }
+            | {"of the variance by users, %": middle_and_span(of_users, "{:.0f}")}
+        )
+    return pd.DataFrame(rows).set_index("dataset") if rows else pd.DataFrame()
+
+
+def detectable_said(places: pd.DataFrame, smallest: float) -> str:
+    """Return in how many of the measured cells the smallest change that matters would have been found, in a sentence."""
+    found = places.groupby(["dataset", "k", "model"])
+    cells = found["mde"].max()[found["reference"].nunique() == len(REFERENCES)]
+    if cells.empty:
+        return ""
+    return (
+        f"A true change of {100 * smallest:g} points against both Base and the control would have been found with 80 % probability in "
+        f"{int((cells <= smallest).sum())} of {counted(len(cells), 'cell')}; the median cell finds {100 * cells.median():.2f} points."
+    )
 
 
 def unseen(advice: Advice) -> str:
@@ -248,6 +392,7 @@ def lines(advice: Advice) -> list[str]:
         f"FT: {said_of(advice.ft)}. Smallest effect that matters: {100 * advice.smallest:g} points.",
         ts,
         *filter(None, [power(advice.ft)]),
+        action(advice.ft),
         "",
         groups,
         *groups_table(advice).reset_index().to_string(index=False).splitlines(),

@@ -19,7 +19,11 @@ COLUMNS = [
     "low",
     "high",
     "mde",
+    "se_users",
+    "se",
     "seeds",
+    "train_interactions",
+    "train_per_user",
 ]
 
 
@@ -28,7 +32,8 @@ def measured_places(model: str | None = None) -> pd.DataFrame:
     sparsest first.
 
     Columns: ledger, dataset, k, drop_middle, model, density_percent, reference (base or control), change, low, high, mde (the
-    smallest true change that would have been found with 80 % probability), seeds.
+    smallest true change that would have been found with 80 % probability), se_users and se (standard errors of the change over test
+    users, and over users and seeds), seeds, train_interactions, train_per_user.
     Empty where there is no ledger.
     """
     try:

@@ -132,7 +132,70 @@ def test_the_rule_of_the_advice_is_that_of_the_measured_cells() -> None:
     assert [text.split(page.NO_BREAK) for text in found["verdict"]] == [["▲", "pays"], ["?", "undecided"]]
     said = page.measured_said(found, places)
     assert "Of 2 cells" in said and "pays in 1," in said and "undecided in 1" in said and said.endswith("as open: 1.")
-    assert page.measured_said(page.measured_decisions(places[:0], 0.001), places[:0]).startswith("Of 0 cells")
+    assert page.measured_evidence(found).startswith(
+        "Of 2 measured cells (a model on a core of real ratings: a, b), each judged alone"
+    )
+    assert "pays in 1, " in page.measured_evidence(found) and "nothing to add by default" in page.measured_evidence(
+        found
+    )
+    assert "As a rule it pays" in page.measured_evidence(found[:1])
+    none = page.measured_decisions(places[:0], 0.001)
+    assert page.measured_said(none, places[:0]).startswith(
+        "Of 0 cells"
+    ) and "measure your own" in page.measured_evidence(none)
+
+
+def test_a_demonstration_opens_on_what_was_measured_and_ones_own_ratings_on_their_answer() -> None:
+    own = {"base": GAIN, "control": GAIN}
+    decided = pd.DataFrame({"verdict": [f"▲{page.NO_BREAK}pays"]}, index=["a, k = 3"])
+
+    def told(dataset: str) -> tuple[str, str]:
+        request = SimpleNamespace(dataset=dataset, model="dcnv2")
+        tried = SimpleNamespace(
+            request=request, runs={}, epochs=30, searched=True, encoded=SimpleNamespace(name="shop")
+        )
+        found = SimpleNamespace(trial=tried, ft=decide(own, 0.001, seeds=3))
+        return page.lead(found, decided, 0.001), page.verdict(found)
+
+    demonstration, shop = told("synthetic:users=50"), told("shop.toml")
+    assert demonstration[0].startswith("Of 1 measured cell (") and "decides nothing" in demonstration[1]
+    assert shop[0].startswith("Message passing by fine-tuning pays on shop: better than Base and the control.")
+    assert "Fine-tune with the graph" in shop[0] and shop[1] == "Message passing by fine-tuning pays on shop."
+
+
+def test_every_verdict_has_something_to_do() -> None:
+    table = page.actions_table()["what to do"]
+    assert len(table) == 4 and table.iloc[0].startswith("fine-tune") and "collect more" in table.iloc[3]
+    assert table.iloc[1] == table.iloc[2] == page.KEEP
+
+
+def test_what_a_trial_can_find_stands_beside_its_users_and_seeds() -> None:
+    cell = {"dataset": "d", "k": 3, "seeds": 3, "train_interactions": 8000, "train_per_user": 80.0, "se": 2.0}
+    rows = [
+        cell | {"model": model, "reference": reference, "mde": mde, "se_users": 1.0}
+        for model, both in {"dcnv2": (0.002, 0.0005), "afn": (0.001, 0.001)}.items()
+        for reference, mde in zip(("base", "control"), both, strict=True)
+    ]
+    places = pd.DataFrame(rows)
+    row = page.detectable_table(places).iloc[0]
+    assert row[["users", "test interactions", "seeds", "models"]].tolist() == ["100", "1,000", 3, 2]
+    assert row["FT to Base"] == "0.15 (0.10 to 0.20)" and row["FT to the control"] == "0.08 (0.05 to 0.10)"
+    assert row["of the variance by users, %"] == "25"
+    said = page.detectable_said(places, 0.001)
+    assert (
+        "of 0.1 points against both Base and the control" in said
+        and "in 1 of 2 cells; the median cell finds 0.15" in said
+    )
+    assert page.detectable_said(places[:0], 0.001) == "" and page.detectable_table(places[:0]).empty
+
+
+def test_the_densities_where_a_model_gains_are_named() -> None:
+    places = pd.DataFrame({"reference": "control", "density_percent": [1.0, 5.0, 7.0], "low": [0.1, -0.1, 0.1]})
+    assert page.by_density_said(places).endswith("at a density of 1 %, 7 %, and not at 5 %.")
+    assert (
+        page.by_density_said(places[1:2]).endswith("of none, and not at 5 %.")
+        and page.by_density_said(places[:0]) == ""
+    )
 
 
 def test_a_log_of_clicks_is_described_as_ratings_of_0_and_1(tmp_path: Path) -> None:
