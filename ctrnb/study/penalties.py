@@ -39,7 +39,7 @@ def sweep_penalties(
     """Train Base, control, FT and TS at each penalty; return ledgers and changes, with a column ``penalty``, and :func:`moves`.
 
     Args:
-        penalties: values of lambda in Equation 3, on every embedding table.
+        penalties: values of lambda in a penalty of Equation 3's form on every embedding table.
         epochs: most of a training; None for the shipped number.
 
     Raises:

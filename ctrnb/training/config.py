@@ -51,7 +51,7 @@ class EncoderConfig:
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """Settings of the loop, the defaults those shipped for Base: AdamW on binary cross-entropy with L2 penalties (Equation 3), early stopping."""
+    """Settings of the loop, the defaults those shipped for Base: AdamW on binary cross-entropy with L2 penalties (of Equation 3's form), early stopping."""
 
     learning_rate: float = 3e-3
     batch_size: int = 0  # interactions a step; 0 for automatic_batch_size
@@ -59,7 +59,7 @@ class TrainingConfig:
     patience: int = 2  # epochs without a better validation AUC before stopping
     min_improvement: float = 1e-5  # in AUC; less counts as no improvement
     lr_decay: float = 0.1  # factor on the learning rate after an epoch without improvement; 1 leaves it
-    l2_embedding: float = 1e-3  # lambda of Equation 3 on the embedding tables
+    l2_embedding: float = 1e-3  # lambda of Equation 3, whose form is applied here to the embedding tables
     l2_network: float = 0.0  # lambda of Equation 3 on the rating function's weights
     weight_decay: float = 0.0  # AdamW's own decoupled decay
     grad_clip: float = 10.0  # largest gradient norm; 0 leaves gradients alone

@@ -229,7 +229,7 @@ class Tracker:
 
 
 def penalised(network: CTRNetwork, config: TrainingConfig) -> list[tuple[Tensor, float]]:
-    """Return (weight, lambda) for every weight that Equation 3 penalises; biases and norms are left out."""
+    """Return (weight, lambda) for every weight that is penalised, in Equation 3's form; biases and norms are left out."""
     pairs = [(weight, config.l2_embedding) for weight in network.embedding_parameters()]
     pairs += [(weight, config.l2_network) for weight in network.model.parameters() if weight.dim() > 1]
     return [(weight, coefficient) for weight, coefficient in pairs if coefficient and weight.numel()]

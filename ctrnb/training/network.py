@@ -56,7 +56,7 @@ class CTRNetwork(nn.Module):
         return in_float32(logits)
 
     def embedding_parameters(self) -> list[nn.Parameter]:
-        """Return the embedding tables: what Equation 3's penalty on embeddings covers."""
+        """Return the embedding tables: what the penalty on embeddings covers (Equation 3's form; the paper does not name them)."""
         return [*self.ids.parameters(), *self.user_fields.parameters(), *self.item_fields.parameters()]
 
 

@@ -69,7 +69,7 @@ class Stack:
         return len(self.rates)
 
     def penalties_of(self, config: TrainingConfig) -> Tensor:
-        """Return each weight's coefficient in the gradient of Equation 3's penalties, (weight,)."""
+        """Return each weight's coefficient in the gradient of the penalties of Equation 3's form, (weight,)."""
         coefficients = {id(weight): 2 * value for weight, value in penalised(self.network, config)}
         return end_to_end([torch.full_like(w, coefficients.get(id(w), 0.0))[None] for w in own(self.network)])[0]
 
