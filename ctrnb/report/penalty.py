@@ -29,6 +29,12 @@ NAME = "penalty"
 MOVES = "-moves"
 GAIN = ("ft", "control")
 POINTS = 100
+UNDECIDED, NOT_ALL, ALL = "undecided", "not all", "all"
+CONCLUSIONS = {
+    UNDECIDED: "Whether the penalty explains FT's gain is undecided",
+    NOT_ALL: "The penalty does not explain all of FT's gain",
+    ALL: "A larger penalty leaves FT no gain beyond chance",
+}
 PENALTIES = [1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2]
 
 
@@ -155,38 +161,83 @@ def tuned(rows: pd.DataFrame, changes: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found).set_index("tier")
 
 
-def said(title: str, rows: pd.DataFrame, changes: pd.DataFrame) -> str:
-    """Return :func:`statement` with the dataset before it, :func:`searched_apart` and the devices behind it."""
-    return f"**{title}.** {statement(rows, changes)}{searched_apart(rows)}. *Measured on:* {provenance(rows)}."
+def said(title: str, rows: pd.DataFrame, changes: pd.DataFrame, moves: pd.DataFrame) -> str:
+    """Return :func:`told` with the dataset before it and the devices behind it."""
+    return f"**{title}.** {told(rows, changes, moves)} *Measured on:* {provenance(rows)}."
 
 
-def searched_apart(rows: pd.DataFrame, folder: Path | None = None) -> str:
-    """Return FT's gain on the same cell where each tier's penalty and rate were searched, as the end of a sentence; empty if nowhere."""
+def told(rows: pd.DataFrame, changes: pd.DataFrame, moves: pd.DataFrame, folder: Path | None = None) -> str:
+    """Return :func:`statement`, how far the gain moves between the two penalties, and :func:`told_apart`, in sentences."""
+    own = gain_moved(rows, moves)
+    change = f", a change of {move('gain', moves, own['penalty'])}" if own is not None else ""
+    return f"{statement(rows, changes)}{change}. {told_apart(rows, changes, folder)}".strip()
+
+
+def gain_moved(rows: pd.DataFrame, moves: pd.DataFrame) -> pd.Series | None:
+    """Return what Base's best penalty changes in FT's gain against the smallest: a row of moves; None where it is the smallest."""
+    own = moves[(moves["of"] == "gain") & (moves["penalty"] == best(rows)["base"])]
+    return own.iloc[0] if len(own) else None
+
+
+def searched_apart(rows: pd.DataFrame, folder: Path | None = None) -> pd.Series | None:
+    """Return FT's change to the control on the same cell where each tier's penalty and rate were searched; None if nowhere."""
     found = tuning.gains(*GAIN, folder)
     own = found[(found[CELL] == rows[CELL].iloc[0].tolist()).all(axis=1)]
-    if own.empty:
+    return own.iloc[0] if len(own) else None
+
+
+def best_control(rows: pd.DataFrame, changes: pd.DataFrame) -> tuple[float, float]:
+    """Return the penalty that validation prefers for the control, and the control's mean test AUC there."""
+    chosen = best(rows)["control"]
+    return chosen, levels(changes).set_index(["tier_name", "penalty"])["auc"][TIER_NAMES["control"], chosen]
+
+
+def told_apart(rows: pd.DataFrame, changes: pd.DataFrame, folder: Path | None = None) -> str:
+    """Return FT's gain where penalty and rate were searched for each tier by itself, and how the control of that search compares
+    with :func:`best_control`, in a sentence; empty where there is no such search."""
+    gain = searched_apart(rows, folder)
+    if gain is None:
         return ""
-    gain = own.iloc[0]
+    penalty, auc = best_control(rows, changes)
     shown = with_interval(gain["change"], gain["low"], gain["high"], scale=POINTS)
-    return f", and {shown} where penalty and learning rate are searched for each tier by itself"
-
-
-def falls(parts: Sequence[Kept]) -> str:
-    """Return the gain on each measured dataset at the smallest penalty and at Base's best, and its change, in words."""
-    if not parts:
-        return "not measured on real ratings yet"
-    smaller = surely = 0
-    told = []
-    for title, rows, changes, moves in parts:
-        chosen, sentence = best(rows)["base"], f"on {title} {statement(rows, changes)}"
-        own = moves[(moves["of"] == "gain") & (moves["penalty"] == chosen)]
-        smaller, surely = smaller + int((own["change"] < 0).sum()), surely + int((own["high"] < 0).sum())
-        change = f", a change of {move('gain', moves, chosen)}" if len(own) else ""
-        told.append(f"{sentence}{change}{searched_apart(rows)}")
+    off = POINTS * (gain["reference_mean"] - auc)
+    beside = f"{abs(off):.2f} points {'below' if off < 0 else 'above'}"
     return (
-        f"at Base's best penalty FT gains less than at the smallest in {smaller} of {counted(len(parts), 'dataset')}, with an "
-        f"interval below zero in {surely}: {'; '.join(told)}"
+        f"Where penalty and learning rate are searched for each tier by itself ({counted(int(gain['seeds']), 'seed')}), FT gains "
+        f"{shown}; {'but ' if off < 0 else ''}the control of that search has an AUC of {gain['reference_mean']:.4f}, {beside} the best control of this page "
+        f"({auc:.4f} at {penalty:g}, {counted(rows['seed'].nunique(), 'seed')}), over which FT of that search gains "
+        f"{POINTS * (gain['mean'] - auc):+.2f}, of which no interval was kept."
     )
+
+
+def conclusion(part: Kept, folder: Path | None = None) -> str:
+    """Return whether the penalty explains FT's gain, a key of :data:`CONCLUSIONS`.
+
+    A gain beyond chance that is left where each tier was searched by itself is not the penalty's if the control of that search is
+    no worse than the best one here; if it is worse, the search may have missed what makes a better control. If no gain beyond
+    chance is left, and Base's best penalty took from it beyond chance, the penalty explains it.
+    """
+    gain, moved = searched_apart(part.rows, folder), gain_moved(part.rows, part.moves)
+    if gain is None:
+        return UNDECIDED
+    if gain["low"] > 0:
+        return UNDECIDED if gain["reference_mean"] < best_control(part.rows, part.changes)[1] else NOT_ALL
+    return ALL if moved is not None and moved["high"] < 0 else UNDECIDED
+
+
+def falls(parts: Sequence[Kept], folder: Path | None = None) -> str:
+    """Return on which measured datasets the penalty explains FT's gain, and what says so on each, in sentences."""
+    if not parts:
+        return "Not measured on real ratings yet."
+    found: dict[str, list[str]] = {}
+    for part in parts:
+        found.setdefault(conclusion(part, folder), []).append(part.title)
+    leads = [f"{CONCLUSIONS[each]} on {' and on '.join(titles)}." for each, titles in found.items()]
+    tails = [
+        f"On {part.title}, with one penalty for all tiers, {told(part.rows, part.changes, part.moves, folder)}"
+        for part in parts
+    ]
+    return " ".join([*leads, *tails])
 
 
 def here(rows: pd.DataFrame) -> str:

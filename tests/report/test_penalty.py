@@ -87,7 +87,7 @@ def table(gain: dict[float, float], valid: dict[float, float]) -> tuple[pd.DataF
     return pd.DataFrame(rows), pd.DataFrame(changes)
 
 
-def test_the_statement_compares_the_smallest_penalty_with_bases_best() -> None:
+def test_the_statement_compares_the_smallest_penalty_with_bases_best(tmp_path) -> None:
     rows, changes = table({1e-5: 0.004, 1e-3: 0.0, 1e-2: -0.001}, {1e-5: 0.70, 1e-3: 0.72, 1e-2: 0.71})
     assert penalty.statement(rows, changes) == (
         "FT gains +0.40 points (+0.30 to +0.50) over the control at a penalty of 1e-05 and +0.00 points (-0.10 to +0.10) "
@@ -102,10 +102,11 @@ def test_the_statement_compares_the_smallest_penalty_with_bases_best() -> None:
         {"penalty": 1e-3, "of": ["base", "gain"], "change": [0.001, -0.004], "low": -0.005, "high": [0.002, -0.003]}
     )
     parts = [penalty.Kept("d", *each, moves) for each in ((rows, changes), first)]
-    moved = f"on d {penalty.statement(rows, changes)}, a change of -0.40 (-0.50 to -0.30)"
-    assert penalty.falls(parts).replace("\u00a0", " ") == (
-        "at Base's best penalty FT gains less than at the smallest in 1 of 2 datasets, with an interval below zero in 1: "
-        f"{moved}; on d {penalty.statement(*first)}"
+    moved = (
+        f"On d, with one penalty for all tiers, {penalty.statement(rows, changes)}, a change of -0.40 (-0.50 to -0.30)."
+    )
+    assert penalty.falls(parts, tmp_path).replace("\u00a0", " ") == (
+        f"Whether the penalty explains FT's gain is undecided on d and on d. {moved} On d, with one penalty for all tiers, {penalty.statement(*first)}."
     )
     assert penalty.here(rows) == "d, 1 seed"
     assert penalty.base_raised(parts).replace("\u00a0", " ") == (
@@ -113,19 +114,55 @@ def test_the_statement_compares_the_smallest_penalty_with_bases_best() -> None:
         "nothing on d, where the smallest is the best"
     )
     assert penalty.base_raised([]) == "what the best one changes is not measured"
-    assert penalty.falls([]) == "not measured on real ratings yet"
+    assert penalty.falls([]) == "Not measured on real ratings yet."
+
+
+def searched(folder, rows: pd.DataFrame, control: float, low: float) -> None:
+    """Write a ledger of the cell of ``rows`` in which the control has this AUC, and FT 0.0037 more, the interval from ``low``."""
+    cell = {"dataset": "d", "k": 3, "drop_middle": False, "model": "dcnv2", "metric": "auc", "seeds": 5}
+    change = {"tier": "ft", "reference": "control", "change": 0.0037, "low": low, "high": 0.0052}
+    means = {"mean": control + 0.0037, "reference_mean": control}
+    pd.DataFrame([cell | change | means]).to_csv(folder / "s-changes.csv", index=False)
+    rows.assign(auc=0.7).to_csv(folder / "s.csv", index=False)
 
 
 def test_a_cell_that_was_also_searched_tier_by_tier_is_set_beside(tmp_path) -> None:
-    rows, _ = table({1e-5: 0.004, 1e-3: 0.0}, {1e-5: 0.70, 1e-3: 0.72})
-    assert penalty.searched_apart(rows, tmp_path) == ""
-    cell = {"dataset": "d", "k": 3, "drop_middle": False, "model": "dcnv2", "metric": "auc", "seeds": 5}
-    change = {"tier": "ft", "reference": "control", "change": 0.0037, "low": 0.0022, "high": 0.0052}
-    pd.DataFrame([cell | change]).to_csv(tmp_path / "s-changes.csv", index=False)
-    rows.assign(auc=0.7).to_csv(tmp_path / "s.csv", index=False)
-    said = penalty.searched_apart(rows, tmp_path).replace("\u00a0", " ")
-    assert said == ", and +0.37 (+0.22 to +0.52) where penalty and learning rate are searched for each tier by itself"
-    assert penalty.searched_apart(rows.assign(k=4), tmp_path) == ""
+    rows, changes = table({1e-5: 0.004, 1e-3: 0.0}, {1e-5: 0.70, 1e-3: 0.72})
+    assert penalty.told_apart(rows, changes, tmp_path) == ""
+    searched(tmp_path, rows, 0.8, 0.0022)
+    assert penalty.told_apart(rows, changes, tmp_path).replace("\u00a0", " ") == (
+        "Where penalty and learning rate are searched for each tier by itself (5 seeds), FT gains +0.37 (+0.22 to +0.52); but the "
+        "control of that search has an AUC of 0.8000, 0.10 points below the best control of this page (0.8010 at 0.001, 1 seed), "
+        "over which FT of that search gains +0.27, of which no interval was kept."
+    )
+    searched(tmp_path, rows, 0.802, 0.0022)
+    assert "; the control of that search has an AUC of 0.8020, 0.10 points above" in penalty.told_apart(
+        rows, changes, tmp_path
+    )
+    assert penalty.told_apart(rows.assign(k=4), changes, tmp_path) == ""
+
+
+@pytest.mark.parametrize(
+    ("control", "low", "moved", "concluded"),
+    [
+        (0.8, 0.0022, -0.001, penalty.UNDECIDED),  # a gain is left, over a control worse than the best here
+        (0.802, 0.0022, -0.001, penalty.NOT_ALL),
+        (0.8, -0.0022, -0.001, penalty.ALL),
+        (0.8, -0.0022, 0.001, penalty.UNDECIDED),  # the drop may be chance
+    ],
+)
+def test_whether_the_penalty_explains_the_gain(
+    tmp_path, control: float, low: float, moved: float, concluded: str
+) -> None:
+    rows, changes = table({1e-5: 0.004, 1e-3: 0.0}, {1e-5: 0.70, 1e-3: 0.72})
+    moves = pd.DataFrame([{"penalty": 1e-3, "of": "gain", "change": -0.004, "low": -0.007, "high": moved}])
+    part = penalty.Kept("d", rows, changes, moves)
+    assert penalty.conclusion(part, tmp_path) == penalty.UNDECIDED
+    searched(tmp_path, rows, control, low)
+    assert penalty.conclusion(part, tmp_path) == concluded
+    assert penalty.falls([part], tmp_path).startswith(
+        penalty.CONCLUSIONS[concluded] + " on d. On d, with one penalty for all tiers, FT gains"
+    )
 
 
 def test_tables_put_what_validation_prefers_in_brackets() -> None:
@@ -173,6 +210,6 @@ def test_the_command_measures_and_the_chapter_reads_it(toml: str, tmp_path, monk
     assert (
         title == "own, 2-core, DCNv2"
         and len(rows) == 4
-        and penalty.said(title, rows, changes).startswith("**own, 2-core")
+        and penalty.said(title, rows, changes, moves).startswith("**own, 2-core")
     )
     assert np.isfinite(penalty.gains(changes)["change"]).all()
