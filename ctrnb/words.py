@@ -55,10 +55,11 @@ def span(values: Iterable[Any], pattern: str = "{}") -> str:
 
 
 def middle_and_span(values: Iterable[float], pattern: str = "{:.2f}") -> str:
-    """Return the median of some numbers with the least and the greatest, as "1.25 (0.88 to 1.75)"; bare where all read alike."""
+    """Return the median of some numbers with the least and the greatest, as "1.25 (0.88 to 1.75)"; bare where all read alike. A
+    line breaks before the bracket alone."""
     found = list(values)
     middle, ends = pattern.format(np.median(found)), span(found, pattern)
-    return middle if middle == ends else f"{middle} ({ends})"
+    return middle if middle == ends else f"{middle} ({ends.replace(' ', NO_BREAK)})"
 
 
 def counted(count: int, of: str) -> str:

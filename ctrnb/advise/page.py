@@ -59,12 +59,9 @@ def action(decision: Decision) -> str:
     return f"{said[0].upper()}{said[1:]}."
 
 
-def actions_table() -> pd.DataFrame:
-    """Return what to do after each verdict, to read."""
-    rows = [
-        {"verdict": f"{mark}{NO_BREAK}{verdict}", "what to do": ACTIONS[verdict]} for verdict, mark in MARKS.items()
-    ]
-    return pd.DataFrame(rows).set_index("verdict")
+def actions_list() -> str:
+    """Return what to do after each verdict, as a list in Markdown."""
+    return "\n".join(f"* {mark}{NO_BREAK}*{verdict}*: {ACTIONS[verdict]}." for verdict, mark in MARKS.items())
 
 
 def is_demonstration(advice: Advice) -> bool:
@@ -72,13 +69,27 @@ def is_demonstration(advice: Advice) -> bool:
     return advice.trial.request.dataset.partition(":")[0] == SYNTHETIC
 
 
-def lead(advice: Advice, decided: pd.DataFrame, smallest: float) -> str:
+def lead(advice: Advice, decided: pd.DataFrame, smallest: float, corrected: str) -> str:
     """Return what a reader should know first: the answer for the dataset, or for a demonstration what was measured on real
-    ratings (:func:`measured_decisions`), and what to do."""
+    ratings (:func:`measured_decisions`), and what to do.
+
+    Args:
+        corrected: in how many of these cells FT beats both with a correction for their number, in words.
+    """
     matters = f"A change that matters is one of at least {100 * smallest:g} points, hundredths of the AUC."
     if is_demonstration(advice):
-        return f"{measured_evidence(decided)} {matters}"
-    return f"{caution(advice)} {result(advice)} {action(advice.ft)} {matters}".strip()
+        return f"{measured_evidence(decided, corrected)} {matters}"
+    return f"{answered(advice)} {matters}"
+
+
+def answered(advice: Advice) -> str:
+    """Return the cautions, the answer, FT's changes and what to do, in sentences."""
+    return f"{caution(advice)} {result(advice)} {action(advice.ft)}".strip()
+
+
+def trial_said(advice: Advice) -> str:
+    """Return what a demonstration came to, in sentences; for other ratings, where that stands."""
+    return answered(advice) if is_demonstration(advice) else "Its answer stands at the top of the page."
 
 
 def result(advice: Advice) -> str:
@@ -98,7 +109,7 @@ def counted_verdicts(decided: pd.DataFrame) -> dict[str, int]:
     return {verdict: int(decided["verdict"].str.endswith(f"{NO_BREAK}{verdict}").sum()) for verdict in MARKS}
 
 
-def measured_evidence(decided: pd.DataFrame) -> str:
+def measured_evidence(decided: pd.DataFrame, corrected: str) -> str:
     """Return how often each verdict stands in :func:`measured_decisions`, and what follows for a reader, in sentences."""
     if decided.empty:
         return "No cell (a model on a core of a dataset) of real ratings has been measured yet: measure your own."
@@ -110,9 +121,11 @@ def measured_evidence(decided: pd.DataFrame) -> str:
         else "So it is nothing to add by default: keep Base, search its penalty on embeddings, and fine-tune with the graph only "
         "where a trial on your own ratings says that it pays."
     )
+    *first, last = (VERBS[each].format(count) for each, count in counts.items())
     return (
-        f"Of {counted(len(decided), 'measured cell')} (a model on a core of real ratings: {datasets}), each judged alone, fine-tuning with message "
-        f"passing (FT) {', '.join(VERBS[each].format(count) for each, count in counts.items())}. {rule}"
+        f"Of {counted(len(decided), 'measured cell')} (a model on a core of real ratings: {datasets}), each judged alone, fine-tuning "
+        f"with message passing (FT) {', '.join(first)} and {last}; with a correction for their number it beats Base and the control "
+        f"{corrected}. {rule}"
     )
 
 

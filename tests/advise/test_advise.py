@@ -132,41 +132,47 @@ def test_the_rule_of_the_advice_is_that_of_the_measured_cells() -> None:
     assert [text.split(page.NO_BREAK) for text in found["verdict"]] == [["▲", "pays"], ["?", "undecided"]]
     said = page.measured_said(found, places)
     assert "Of 2 cells" in said and "pays in 1," in said and "undecided in 1" in said and said.endswith("as open: 1.")
-    assert page.measured_evidence(found).startswith(
-        "Of 2 measured cells (a model on a core of real ratings: a, b), each judged alone"
+    told = page.measured_evidence(found, "in 1 of 2 cells")
+    assert told.startswith(
+        "Of 2 measured cells (a model on a core of real ratings: a, b), each judged alone, fine-tuning with"
     )
-    assert "pays in 1, " in page.measured_evidence(found) and "nothing to add by default" in page.measured_evidence(
-        found
+    assert (
+        "pays in 1, " in told
+        and " and is undecided in 1; with a correction for their number it beats Base and the control in 1 of" in told
     )
-    assert "As a rule it pays" in page.measured_evidence(found[:1])
+    assert "nothing to add by default" in told and "As a rule it pays" in page.measured_evidence(found[:1], "in none")
     none = page.measured_decisions(places[:0], 0.001)
-    assert page.measured_said(none, places[:0]).startswith(
-        "Of 0 cells"
-    ) and "measure your own" in page.measured_evidence(none)
+    assert page.measured_said(none, places[:0]).startswith("Of 0 cells")
+    assert "measure your own" in page.measured_evidence(none, "in none")
 
 
 def test_a_demonstration_opens_on_what_was_measured_and_ones_own_ratings_on_their_answer() -> None:
     own = {"base": GAIN, "control": GAIN}
     decided = pd.DataFrame({"verdict": [f"▲{page.NO_BREAK}pays"]}, index=["a, k = 3"])
 
-    def told(dataset: str) -> tuple[str, str]:
+    def told(dataset: str) -> tuple[str, str, str]:
         request = SimpleNamespace(dataset=dataset, model="dcnv2")
         tried = SimpleNamespace(
             request=request, runs={}, epochs=30, searched=True, encoded=SimpleNamespace(name="shop")
         )
         found = SimpleNamespace(trial=tried, ft=decide(own, 0.001, seeds=3))
-        return page.lead(found, decided, 0.001), page.verdict(found)
+        return page.lead(found, decided, 0.001, "in none"), page.verdict(found), page.trial_said(found)
 
     demonstration, shop = told("synthetic:users=50"), told("shop.toml")
     assert demonstration[0].startswith("Of 1 measured cell (") and "decides nothing" in demonstration[1]
     assert shop[0].startswith("Message passing by fine-tuning pays on shop: better than Base and the control.")
+    assert (
+        demonstration[2].startswith("This run is a demonstration on synthetic ratings")
+        and "Fine-tune" in demonstration[2]
+    )
+    assert shop[2] == "Its answer stands at the top of the page."
     assert "Fine-tune with the graph" in shop[0] and shop[1] == "Message passing by fine-tuning pays on shop."
 
 
 def test_every_verdict_has_something_to_do() -> None:
-    table = page.actions_table()["what to do"]
-    assert len(table) == 4 and table.iloc[0].startswith("fine-tune") and "collect more" in table.iloc[3]
-    assert table.iloc[1] == table.iloc[2] == page.KEEP
+    lines = page.actions_list().splitlines()
+    assert len(lines) == 4 and "*pays*: fine-tune" in lines[0] and "collect more" in lines[3]
+    assert all(line.endswith(f": {page.KEEP}.") for line in lines[1:3])
 
 
 def test_what_a_trial_can_find_stands_beside_its_users_and_seeds() -> None:
@@ -177,8 +183,8 @@ def test_what_a_trial_can_find_stands_beside_its_users_and_seeds() -> None:
         for reference, mde in zip(("base", "control"), both, strict=True)
     ]
     places = pd.DataFrame(rows)
-    row = page.detectable_table(places).iloc[0]
-    assert row[["users", "test interactions", "seeds", "models"]].tolist() == ["100", "1,000", 3, 2]
+    row = page.detectable_table(places).map(lambda cell: str(cell).replace(page.NO_BREAK, " ")).iloc[0]
+    assert row[["users", "test interactions", "seeds", "models"]].tolist() == ["100", "1,000", "3", "2"]
     assert row["FT to Base"] == "0.15 (0.10 to 0.20)" and row["FT to the control"] == "0.08 (0.05 to 0.10)"
     assert row["of the variance by users, %"] == "25"
     said = page.detectable_said(places, 0.001)
