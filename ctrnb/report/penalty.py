@@ -76,7 +76,7 @@ def kept(folder: Path | None = None) -> Iterator[Kept]:
 def move(of: str, moves: pd.DataFrame, penalty: float) -> str:
     """Return what a penalty changes against the smallest in Base's AUC (``base``) or in FT's gain (``gain``), in points."""
     row = moves[(moves["of"] == of) & (moves["penalty"] == penalty)].iloc[0]
-    return with_interval(row["change"], row["low"], row["high"], scale=POINTS)
+    return points(row)
 
 
 def best(rows: pd.DataFrame) -> pd.Series:
@@ -104,15 +104,15 @@ def statement(rows: pd.DataFrame, changes: pd.DataFrame) -> str:
     table, chosen = gains(changes).set_index("penalty"), best(rows)["base"]
     least = table.index.min()
 
-    def points(penalty: float) -> str:
+    def gained(penalty: float) -> str:
         row = POINTS * table.loc[penalty]
         return f"{row['change']:+.2f} points ({row['low']:+.2f} to {row['high']:+.2f})"
 
     if chosen == least:
-        return f"FT gains {points(least)} over the control at {least:g}, the smallest penalty and the best for Base"
+        return f"FT gains {gained(least)} over the control at {least:g}, the smallest penalty and the best for Base"
     beyond = ", the largest tried" if chosen == table.index.max() else ""
     return (
-        f"FT gains {points(least)} over the control at a penalty of {least:g} and {points(chosen)} at {chosen:g}, which "
+        f"FT gains {gained(least)} over the control at a penalty of {least:g} and {gained(chosen)} at {chosen:g}, which "
         f"validation prefers for Base{beyond}"
     )
 
@@ -199,13 +199,12 @@ def told_apart(rows: pd.DataFrame, changes: pd.DataFrame, folder: Path | None = 
     if gain is None:
         return ""
     penalty, auc = best_control(rows, changes)
-    shown = with_interval(gain["change"], gain["low"], gain["high"], scale=POINTS)
     off = POINTS * (gain["reference_mean"] - auc)
     beside = f"{abs(off):.2f} points {'below' if off < 0 else 'above'}"
     return (
         f"Where penalty and learning rate are searched for each tier by itself ({counted(int(gain['seeds']), 'seed')}), FT gains "
-        f"{shown}; {'but ' if off < 0 else ''}the control of that search has an AUC of {gain['reference_mean']:.4f}, {beside} the best control of this page "
-        f"({auc:.4f} at {penalty:g}, {counted(rows['seed'].nunique(), 'seed')}), over which FT of that search gains "
+        f"{points(gain)}; {'but ' if off < 0 else ''}the control of that search has an AUC of {gain['reference_mean']:.5f}, {beside} the best control of this page "
+        f"({auc:.5f} at {penalty:g}, {counted(rows['seed'].nunique(), 'seed')}), over which FT of that search gains "
         f"{POINTS * (gain['mean'] - auc):+.2f}, of which no interval was kept."
     )
 
@@ -231,13 +230,32 @@ def falls(parts: Sequence[Kept], folder: Path | None = None) -> str:
         return "Not measured on real ratings yet."
     found: dict[str, list[str]] = {}
     for part in parts:
-        found.setdefault(conclusion(part, folder), []).append(part.title)
-    leads = [f"{CONCLUSIONS[each]} on {' and on '.join(titles)}." for each, titles in found.items()]
-    tails = [
-        f"On {part.title}, with one penalty for all tiers, {told(part.rows, part.changes, part.moves, folder)}"
-        for part in parts
-    ]
-    return " ".join([*leads, *tails])
+        found.setdefault(conclusion(part, folder), []).append(f"on {part.title.replace(', ', ' (', 1)})")
+    leads = [f"{CONCLUSIONS[each]} {' and '.join(titles)}." for each, titles in found.items()]
+    return " ".join([*leads, *(briefly(part, folder) for part in parts)])
+
+
+def briefly(part: Kept, folder: Path | None = None) -> str:
+    """Return what :func:`told` says of one dataset, in fewer words."""
+    _, rows, changes, moves = part
+    found, chosen = gains(changes).set_index("penalty"), best(rows)["base"]
+    moved, gain, least = gain_moved(rows, moves), searched_apart(rows, folder), found.index.min()
+    said = f"{rows['dataset'].iloc[0]}, one penalty for all tiers: FT gains {points(found.loc[least])} points over the control at {least:g}"
+    if moved is not None:
+        said += f" and {points(found.loc[chosen])} at {chosen:g}, the best for Base, a change of {points(moved)}"
+    if gain is None:
+        return f"{said}."
+    auc = best_control(rows, changes)[1]
+    off = POINTS * (gain["reference_mean"] - auc)
+    return (
+        f"{said}; penalty and rate searched for each tier: {points(gain)}, over a control {abs(off):.2f} points "
+        f"{'below' if off < 0 else 'above'} the best of this page."
+    )
+
+
+def points(row: pd.Series) -> str:
+    """Return a row's change in points with its interval."""
+    return with_interval(row["change"], row["low"], row["high"], scale=POINTS)
 
 
 def here(rows: pd.DataFrame) -> str:

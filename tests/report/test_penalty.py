@@ -102,12 +102,12 @@ def test_the_statement_compares_the_smallest_penalty_with_bases_best(tmp_path) -
         {"penalty": 1e-3, "of": ["base", "gain"], "change": [0.001, -0.004], "low": -0.005, "high": [0.002, -0.003]}
     )
     parts = [penalty.Kept("d", *each, moves) for each in ((rows, changes), first)]
-    moved = (
-        f"On d, with one penalty for all tiers, {penalty.statement(rows, changes)}, a change of -0.40 (-0.50 to -0.30)."
+    gained = "d, one penalty for all tiers: FT gains +0.40 (+0.30 to +0.50) points over the control at 1e-05"
+    assert penalty.falls([penalty.Kept("d, 3-core", *each[1:]) for each in parts], tmp_path).replace("\u00a0", " ") == (
+        f"Whether the penalty explains FT's gain is undecided on d (3-core) and on d (3-core). {gained} and +0.00 (-0.10 to +0.10) at "
+        f"0.001, the best for Base, a change of -0.40 (-0.50 to -0.30). {gained}."
     )
-    assert penalty.falls(parts, tmp_path).replace("\u00a0", " ") == (
-        f"Whether the penalty explains FT's gain is undecided on d and on d. {moved} On d, with one penalty for all tiers, {penalty.statement(*first)}."
-    )
+    assert "a change of -0.40 (-0.50 to -0.30)." in penalty.told(rows, changes, moves, tmp_path).replace("\u00a0", " ")
     assert penalty.here(rows) == "d, 1 seed"
     assert penalty.base_raised(parts).replace("\u00a0", " ") == (
         "the best one instead of the smallest changes Base's test AUC by +0.10 (-0.50 to +0.20) points on d (0.001 for 1e-05) and "
@@ -132,11 +132,11 @@ def test_a_cell_that_was_also_searched_tier_by_tier_is_set_beside(tmp_path) -> N
     searched(tmp_path, rows, 0.8, 0.0022)
     assert penalty.told_apart(rows, changes, tmp_path).replace("\u00a0", " ") == (
         "Where penalty and learning rate are searched for each tier by itself (5 seeds), FT gains +0.37 (+0.22 to +0.52); but the "
-        "control of that search has an AUC of 0.8000, 0.10 points below the best control of this page (0.8010 at 0.001, 1 seed), "
+        "control of that search has an AUC of 0.80000, 0.10 points below the best control of this page (0.80100 at 0.001, 1 seed), "
         "over which FT of that search gains +0.27, of which no interval was kept."
     )
     searched(tmp_path, rows, 0.802, 0.0022)
-    assert "; the control of that search has an AUC of 0.8020, 0.10 points above" in penalty.told_apart(
+    assert "; the control of that search has an AUC of 0.80200, 0.10 points above" in penalty.told_apart(
         rows, changes, tmp_path
     )
     assert penalty.told_apart(rows.assign(k=4), changes, tmp_path) == ""
@@ -156,13 +156,13 @@ def test_whether_the_penalty_explains_the_gain(
 ) -> None:
     rows, changes = table({1e-5: 0.004, 1e-3: 0.0}, {1e-5: 0.70, 1e-3: 0.72})
     moves = pd.DataFrame([{"penalty": 1e-3, "of": "gain", "change": -0.004, "low": -0.007, "high": moved}])
-    part = penalty.Kept("d", rows, changes, moves)
+    part = penalty.Kept("d, 3-core", rows, changes, moves)
     assert penalty.conclusion(part, tmp_path) == penalty.UNDECIDED
     searched(tmp_path, rows, control, low)
     assert penalty.conclusion(part, tmp_path) == concluded
-    assert penalty.falls([part], tmp_path).startswith(
-        penalty.CONCLUSIONS[concluded] + " on d. On d, with one penalty for all tiers, FT gains"
-    )
+    said = penalty.falls([part], tmp_path).replace("\u00a0", " ")
+    assert said.startswith(penalty.CONCLUSIONS[concluded] + " on d (3-core). d, one penalty for all tiers: FT gains")
+    assert said.endswith(f"points {'below' if control < 0.801 else 'above'} the best of this page.")
 
 
 def test_tables_put_what_validation_prefers_in_brackets() -> None:
