@@ -9,7 +9,7 @@ from ctrnb.models import DISPLAY
 from ctrnb.report.provenance import devices, seeds_of
 from ctrnb.study.results import ledgers, measured, results_folder
 from ctrnb.training.config import TIER_NAMES, settings
-from ctrnb.words import counted, middle_and_span, span
+from ctrnb.words import NO_BREAK, NONE, counted, middle_and_span, span
 
 WANTED = ("fuxictr", "dataloader", "tiers", "growth", "stacked", "ceilings", "memory", "yelp-size")
 COLUMNS = {  # what a table of the chapter shows, and under which name
@@ -129,19 +129,24 @@ def rounds_said(rows: pd.DataFrame) -> str:
 
 
 def epochs(folder: Path | None = None) -> pd.DataFrame:
-    """Return the epochs of every final training of Base with those of FT and TS: dataset, k, model, seed, base, ft, ts.
+    """Return the epochs of every final training of Base with those of FT and TS: ledger, dataset, k, model, seed, base,
+    ft, ts.
 
     Of every ledger, middle ratings kept; a training without the other two is left out. The epochs without improvement after the
     best one, by which a training ends, are counted.
     """
     keys, tiers = [*PLACE, "model", "seed"], ["base", "ft", "ts"]
-    parts = [rows for name in ledgers(folder) if (rows := measured(name, folder)) is not None]
+    parts = [
+        rows[~rows["drop_middle"].astype(bool)]
+        .pivot(index=keys, columns="tier", values="epochs")
+        .reindex(columns=tiers)
+        for name in ledgers(folder)
+        if (rows := measured(name, folder)) is not None
+    ]
     if not parts:
-        return pd.DataFrame(columns=[*keys, *tiers])
-    rows = pd.concat(parts, ignore_index=True)
-    rows = rows[~rows["drop_middle"].astype(bool)].drop_duplicates([*keys, "tier"])
-    wide = rows.pivot(index=keys, columns="tier", values="epochs").reindex(columns=tiers)
-    return wide.dropna().rename_axis(columns=None).reset_index()
+        return pd.DataFrame(columns=["ledger", *keys, *tiers])
+    wide = pd.concat(parts, keys=ledgers(folder), names=["ledger"]).dropna()
+    return wide.rename_axis(columns=None).reset_index().drop_duplicates(keys, ignore_index=True)
 
 
 def epoch_ratios(folder: Path | None = None) -> pd.DataFrame:
@@ -182,13 +187,16 @@ def epochs_table(ratios: pd.DataFrame) -> pd.DataFrame | str:
         "time_over_base": "time, (Base + FT) / Base", "time_over_ts": "time, (Base + FT) / TS",
     }  # fmt: skip
     rows = []
-    for (dataset, k), part in ratios.groupby(PLACE, sort=False):
+    for (dataset, k), part in ratios.groupby(PLACE):
         shown = {
-            said: "not measured" if part[name].isna().any() else middle_and_span(part[name])
-            for name, said in columns.items()
+            said: NONE if part[name].isna().any() else middle_and_span(part[name]) for name, said in columns.items()
         }
         rows.append(
-            {"dataset": f"{dataset}, k = {k}", "models": part["model"].nunique(), "seeds": part["seed"].nunique()}
+            {
+                "dataset": f"{dataset}, k{NO_BREAK}={NO_BREAK}{k}",
+                "models": part["model"].nunique(),
+                "seeds": part["seed"].nunique(),
+            }
             | shown
         )
     return pd.DataFrame(rows).set_index("dataset")
@@ -198,13 +206,9 @@ def epochs_measured_on(ratios: pd.DataFrame, folder: Path | None = None) -> str:
     """Return the ledgers that :func:`epoch_ratios` rest on, and with how many seeds and on what these were trained, in words."""
     if ratios.empty:
         return "not measured"
-    cells = ratios[[*PLACE, "model"]].drop_duplicates()
-    found = {name: rows for name in ledgers(folder) if (rows := measured(name, folder)) is not None}
-    own = {
-        name: rows[rows["tier"].isin(["base", "ft", "ts"])].merge(cells, on=[*PLACE, "model"])
-        for name, rows in found.items()
-    }
-    return "; ".join(f"{name} ({seeds_of(rows)}, {devices(rows)})" for name, rows in own.items() if len(rows))
+    found = {name: measured(name, folder) for name in ratios["ledger"].unique()}
+    own = {name: rows[rows["tier"].isin(["base", "ft", "ts"])] for name, rows in found.items() if rows is not None}
+    return "; ".join(f"{name} ({seeds_of(rows)}, {devices(rows)})" for name, rows in own.items())
 
 
 def epochs_said(ratios: pd.DataFrame) -> str:
@@ -213,8 +217,8 @@ def epochs_said(ratios: pd.DataFrame) -> str:
         return "What FT takes in epochs is not measured."
     medians = ratios.groupby(PLACE)["over_base"].median()
     return (
-        f"Base and FT together take {span(medians, '{:.2f}')} times Base's epochs (medians over models and seeds, by dataset and core: "
-        f"{len(medians)}; a single pair {span(ratios['over_base'], '{:.2f}')})."
+        f"Base and FT together take {span(medians, '{:.2f}')} times Base's epochs: medians over models and seeds on "
+        f"{counted(len(medians), 'core')} of datasets; single pairs of trainings, {span(ratios['over_base'], '{:.2f}')}."
     )
 
 
@@ -224,7 +228,7 @@ def cheaper_than_ts(ratios: pd.DataFrame) -> str:
         return ""
     alone, whole = (ratios[name] < 1 for name in ("ft_over_ts", "over_ts"))
     if alone.mean() > 0.5 and whole.mean() <= 0.5:
-        verdict = "it does where a trained Base is at hand, and as a rule not where Base must be trained first"
+        verdict = "as a rule it does where a trained Base is at hand, and not where Base must be trained first"
     elif whole.mean() > 0.5:
         verdict = "as a rule it does, training Base included"
     else:
