@@ -240,7 +240,7 @@ def briefly(part: Kept, folder: Path | None = None) -> str:
     _, rows, changes, moves = part
     found, chosen = gains(changes).set_index("penalty"), best(rows)["base"]
     moved, gain, least = gain_moved(rows, moves), searched_apart(rows, folder), found.index.min()
-    said = f"{rows['dataset'].iloc[0]}, one penalty for all tiers: FT gains {points(found.loc[least])} points over the control at {least:g}"
+    said = f"On {rows['dataset'].iloc[0]}, with one penalty for all tiers, FT gains {points(found.loc[least])} points over the control at {least:g}"
     if moved is not None:
         said += f" and {points(found.loc[chosen])} at {chosen:g}, the best for Base, a change of {points(moved)}"
     if gain is None:
@@ -248,7 +248,7 @@ def briefly(part: Kept, folder: Path | None = None) -> str:
     auc = best_control(rows, changes)[1]
     off = POINTS * (gain["reference_mean"] - auc)
     return (
-        f"{said}; penalty and rate searched for each tier: {points(gain)}, over a control {abs(off):.2f} points "
+        f"{said}; with penalty and rate searched for each tier by itself, {points(gain)}, over a control {abs(off):.2f} points "
         f"{'below' if off < 0 else 'above'} the best of this page."
     )
 

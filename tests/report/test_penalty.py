@@ -102,7 +102,7 @@ def test_the_statement_compares_the_smallest_penalty_with_bases_best(tmp_path) -
         {"penalty": 1e-3, "of": ["base", "gain"], "change": [0.001, -0.004], "low": -0.005, "high": [0.002, -0.003]}
     )
     parts = [penalty.Kept("d", *each, moves) for each in ((rows, changes), first)]
-    gained = "d, one penalty for all tiers: FT gains +0.40 (+0.30 to +0.50) points over the control at 1e-05"
+    gained = "On d, with one penalty for all tiers, FT gains +0.40 (+0.30 to +0.50) points over the control at 1e-05"
     assert penalty.falls([penalty.Kept("d, 3-core", *each[1:]) for each in parts], tmp_path).replace("\u00a0", " ") == (
         f"Whether the penalty explains FT's gain is undecided on d (3-core) and on d (3-core). {gained} and +0.00 (-0.10 to +0.10) at "
         f"0.001, the best for Base, a change of -0.40 (-0.50 to -0.30). {gained}."
@@ -161,7 +161,9 @@ def test_whether_the_penalty_explains_the_gain(
     searched(tmp_path, rows, control, low)
     assert penalty.conclusion(part, tmp_path) == concluded
     said = penalty.falls([part], tmp_path).replace("\u00a0", " ")
-    assert said.startswith(penalty.CONCLUSIONS[concluded] + " on d (3-core). d, one penalty for all tiers: FT gains")
+    assert said.startswith(
+        penalty.CONCLUSIONS[concluded] + " on d (3-core). On d, with one penalty for all tiers, FT gains"
+    )
     assert said.endswith(f"points {'below' if control < 0.801 else 'above'} the best of this page.")
 
 
