@@ -205,6 +205,8 @@ def sides(table: pd.DataFrame) -> str:
     for series, rows in table.groupby("series", sort=False):
         kept = rows.dropna(subset=["low"])
         told.append(f"{series} {(kept['low'] > 0).sum()} above and {(kept['high'] < 0).sum()} below, of {len(kept)}")
+    if not ((table["low"] > 0) | (table["high"] < 0)).any():
+        return "No change is off zero by these intervals."
     return f"Off zero by these intervals: {'; '.join(told)}."
 
 

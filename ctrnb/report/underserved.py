@@ -142,7 +142,7 @@ def scope(parts: Sequence[Measured]) -> str:
             missing.append(f"{dataset} at k = {k}")
         for title, cases in here.groupby("title", sort=False):
             other = " (not that dataset)" if cases["dataset"].isin(SAMPLES).any() else ""
-            text = f"On {dataset} the paper's Base serves users of {theirs} activity worst, ours on {title}{other} those of {groups_of(cases)}"
+            text = f"On {dataset} the paper's Base serves users of {theirs} activity worst, ours on {title}{other} those of {groups_of(cases)} activity"
             tested = f": what it says of {theirs}-activity users as the group served worst is not tested here"
             said.append(text + (tested if groups_of(cases) != theirs else ""))
     head = f"Not measured here, of the paper's Table 4: {' and '.join(missing) or 'nothing'}"

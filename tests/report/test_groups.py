@@ -105,6 +105,11 @@ def test_the_verdict_counts_cases_against_the_control_and_open_ones(tmp_path: Pa
     )
     assert gap["low"].isna().sum() == 4 and set(whole["series"]) == {"low", "mid"} and whole["change"].max() == 50
     assert "d, 3-core: the interval of the change to the control" in groups.without_interval(parts)
+    assert "low 4 above and 0 below, of 4" in groups.sides(cases([2.0] * 4, series="low").assign(low=1.0, high=3.0))
+    assert (
+        groups.sides(gap)
+        == "Off zero by these intervals: to Base 0 above and 1 below, of 4; to the control 0 above and 0 below, of 0."
+    )
     figure = plots.changes_by_case(gap, "change", "FT's change")
     assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["m0", "m1", "m2", "m3"]
 
