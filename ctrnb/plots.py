@@ -432,6 +432,7 @@ def sensitivity_by_degree(nodes: pd.DataFrame, column: str, label: str) -> Figur
             places.set_major_formatter(StrMethodFormatter("{x:g}"))
             places.set_minor_formatter(NullFormatter())
         axis.tick_params(labelbottom=True)
+        axis.xaxis.label.set_visible(True)  # seaborn hides it where the scale is shared
         handles = axis.get_legend_handles_labels()
         axis.get_legend().remove()
     figure.legend(*handles, loc="outside upper center", ncols=4, title="tier")

@@ -142,4 +142,5 @@ def test_the_chapters_tables_and_sentences(small: Encoded, runs: dict) -> None:
     assert len(table) == 6 and "none: 1 for every node" in set(table["constant, by the graph"])
     assert "of 4 cases" in chapter.insight(found) and "in degree" in chapter.graph_part(found, "degree")
     figure = plots.sensitivity_by_degree(chapter.binned(nodes), "total", "norm")
+    assert all(axis.xaxis.label.get_visible() for axis in figure.axes)
     assert [axis.get_xlabel() for axis in figure.axes] == [f"degree of the {side} (log scale)" for side in sn.SIDES]
