@@ -358,9 +358,9 @@ def leaning(said: pd.DataFrame) -> str:
     held = {id: f"{rows.at[id, 'MCI']} of {rows.at[id, 'of']}" for id in rows.index}
     leans = rows["relies_on_iii"].drop("yelp-losses-size").sum()
     return (
-        f"In Table 4 the group served worst has the largest MCI in {held['ml-1m']} settings of ML-1M (*consistently*, says the "
+        f"In Table 4 the group served worst has the largest MCI in {held['ml-1m']} settings of ML-1M (“consistently”, says the "
         f"paper); on Yelp2022 in {held['yelp-gains']} where a group gains and {held['yelp-gains-all']} where all do "
-        f"(*primarily*). Where a group loses, it loses least in {held['yelp-losses']}, where all do in {held['yelp-losses-all']}. "
+        f"(“primarily”). Where a group loses, it loses least in {held['yelp-losses']}, where all do in {held['yelp-losses-all']}. "
         f"The absolute change disagrees in {leans or 'none'} of these"
     )
 
