@@ -322,7 +322,6 @@ PROOF.claim(
         "true of differentiable maps on a convex set by the mean value inequality, and where sigma has a kink, as ReLU has, "
         "over the inputs that have a Jacobian; for the map of Equation 4 with six activations",
         "lipschitz.whole-operator",
-        "lipschitz.search",
     )
 )
 PROOF.by_theory(

@@ -63,9 +63,6 @@ def k_raises_density() -> Decision:
     )  # fmt: skip
 
 
-SETUP.claim("k-density", "Datasets", "The larger k, the higher the density.")(k_raises_density)
-
-
 @SETUP.claim("k-local", "Datasets", "The larger k, the denser the data around a user and an item.")
 def k_raises_local_density() -> Decision:
     names = ("interactions_per_user", "interactions_per_item")
