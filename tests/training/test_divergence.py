@@ -95,7 +95,7 @@ def test_restarts_are_part_of_an_identity_only_where_they_are_allowed() -> None:
     """The first identity is that of a run from before restarts existed."""
 
     def identity(**change) -> str:
-        change = {"l2_embedding": 1e-5} | change  # as shipped then
+        change = {"l2_embedding": 1e-5, "precision": "auto"} | change  # as shipped then
         own = settings("dcnv2", "ts", {f"training.{name}": value for name, value in change.items()})
         return Specification("s", "f", "dcnv2", "ts", 0, *own).run_id
 
