@@ -375,8 +375,11 @@ def changes_by_tier(table: pd.DataFrame, column: str, label: str) -> Figure:
     return figure
 
 
-def changes_by_case(table: pd.DataFrame, label: str, legend: str) -> Figure:
+def changes_by_case(table: pd.DataFrame, label: str, legend: str, *, one_scale: bool = False) -> Figure:
     """Draw changes by model, a panel a case, a colour and marker a series; one without an interval is hollow.
+
+    Args:
+        one_scale: whether the panels share the axis of changes, so that a small change looks small.
 
     Columns: case, model_name, series, change, low, high.
     """
@@ -384,7 +387,7 @@ def changes_by_case(table: pd.DataFrame, label: str, legend: str) -> Figure:
     counts = [table.loc[table["case"] == case, "model_name"].nunique() for case in cases]
     figure, axes = plt.subplots(
         len(cases), 1, figsize=(5.2, 1.2 + sum(0.7 + 0.42 * count for count in counts)), squeeze=False,
-        height_ratios=[count + 0.6 for count in counts],
+        height_ratios=[count + 0.6 for count in counts], sharex=one_scale,
     )  # fmt: skip
     for axis, case in zip(axes[:, 0], cases, strict=True):
         part = table[table["case"] == case]

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 NO_BREAK = "\u00a0"  # a space where a line does not break
+NO_BREAK_HYPHEN = "\u2011"
 NONE = "–"  # in a table, where there is nothing to measure
 MARKS = {  # what an interval says of a change, as a sign
     "improved": "▲", "more": "▲", "narrower": "▲", "worse": "▼", "less": "▼", "wider": "▼", "no significant change": "=", "": "",
@@ -65,3 +66,8 @@ def middle_and_span(values: Iterable[float], pattern: str = "{:.2f}") -> str:
 def counted(count: int, of: str) -> str:
     """Return a number of things in words: "1 seed", "3 seeds"."""
     return f"{count} {of}{'' if count == 1 else 's'}"
+
+
+def core(dataset: str, k: int) -> str:
+    """Return a dataset and its core as "yelp-small, k = 3", where a line breaks at the comma alone, for a narrow column."""
+    return f"{dataset.replace('-', NO_BREAK_HYPHEN)}, k{NO_BREAK}={NO_BREAK}{k}"

@@ -24,7 +24,7 @@ from ctrnb.models import DISPLAY
 from ctrnb.study.penalties import PENALTY, is_open
 from ctrnb.study.progress import duration
 from ctrnb.training.config import settings
-from ctrnb.words import NO_BREAK, counted, middle_and_span, with_interval
+from ctrnb.words import NO_BREAK, core, counted, middle_and_span, with_interval
 
 MARKS = {PAYS: "▲", COSTS: "▼", EQUAL: "=", UNDECIDED: "?"}
 KEEP = "keep Base, or the control if that is the better"
@@ -287,9 +287,9 @@ def by_density_said(places: pd.DataFrame) -> str:
     """Return at which densities a model's gain over the control is beyond chance, each cell by its own interval, in a sentence.
 
     Args:
-        places: of one model, as of :func:`ctrnb.advise.place.measured_places`.
+        places: of one model, as of :func:`ctrnb.advise.place.measured_places`, with ``open``; open cells are left out.
     """
-    rows = places[places["reference"] == "control"]
+    rows = places[(places["reference"] == "control") & ~places["open"].astype(bool)]
     if rows.empty:
         return ""
     above = rows["low"] > 0
@@ -297,7 +297,7 @@ def by_density_said(places: pd.DataFrame) -> str:
         ", ".join(f"{density:.2g} %" for density in sorted(part["density_percent"].unique()))
         for part in (rows[above], rows[~above])
     )
-    return f"The interval against the control lies above zero at a density of {sure or 'none'}, and not at {rest or 'any other'}."
+    return f"In closed cells the interval against the control lies above zero at a density of {sure or 'none'}, and not at {rest or 'any other'}."
 
 
 def measured_decisions(places: pd.DataFrame, smallest: float) -> pd.DataFrame:
@@ -317,7 +317,7 @@ def measured_decisions(places: pd.DataFrame, smallest: float) -> pd.DataFrame:
         decision = decide(found, smallest, seeds=int(part["seeds"].min()))
         rows.append(
             {
-                "dataset": f"{dataset}, k{NO_BREAK}={NO_BREAK}{k}",
+                "dataset": core(dataset, k),
                 "density": f"{part['density_percent'].iloc[0]:.2g} %",
                 "model": DISPLAY[model],
                 "verdict": marked(decision),
@@ -349,7 +349,7 @@ def detectable_table(places: pd.DataFrame) -> pd.DataFrame:
         of_users = 100 * (part["se_users"] / part["se"]) ** 2
         rows.append(
             {
-                "dataset": f"{dataset}, k{NO_BREAK}={NO_BREAK}{k}",
+                "dataset": core(dataset, k),
                 "users": f"{round(part['train_interactions'].iloc[0] / part['train_per_user'].iloc[0]):,}",
                 "test interactions": f"{part['train_interactions'].iloc[0] * TEST_OVER_TRAIN:,.0f}",
                 "seeds": int(seeds),

@@ -9,7 +9,7 @@ from ctrnb.models import DISPLAY
 from ctrnb.report.provenance import devices, seeds_of
 from ctrnb.study.results import ledgers, measured, results_folder
 from ctrnb.training.config import TIER_NAMES, settings
-from ctrnb.words import NO_BREAK, NONE, counted, middle_and_span, span
+from ctrnb.words import NONE, core, counted, middle_and_span, span
 
 WANTED = ("fuxictr", "dataloader", "tiers", "growth", "stacked", "ceilings", "memory", "yelp-size")
 COLUMNS = {  # what a table of the chapter shows, and under which name
@@ -193,7 +193,7 @@ def epochs_table(ratios: pd.DataFrame) -> pd.DataFrame | str:
         }
         rows.append(
             {
-                "dataset": f"{dataset}, k{NO_BREAK}={NO_BREAK}{k}",
+                "dataset": core(dataset, k),
                 "models": part["model"].nunique(),
                 "seeds": part["seed"].nunique(),
             }

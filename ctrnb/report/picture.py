@@ -21,7 +21,8 @@ def answer(folder: Path | None = None) -> Figure:
         raise RunError(
             "No ledger under book/results has FT, the control and a searched penalty: run ctrnb sweep on a study of book/studies."
         )
-    figure = plots.changes_by_case(changes, "change in test AUC by FT, points of 0.01 (95 %)", "FT compared with")
+    label = "change in test AUC by FT, points of 0.01 (95 %)"
+    figure = plots.changes_by_case(changes, label, "FT compared with", one_scale=True)
     figure.set_size_inches(5.6, 4.6)
     return figure
 

@@ -196,7 +196,10 @@ def test_what_a_trial_can_find_stands_beside_its_users_and_seeds() -> None:
 
 
 def test_the_densities_where_a_model_gains_are_named() -> None:
-    places = pd.DataFrame({"reference": "control", "density_percent": [1.0, 5.0, 7.0], "low": [0.1, -0.1, 0.1]})
+    places = pd.DataFrame(
+        {"reference": "control", "density_percent": [1.0, 5.0, 7.0, 9.0], "low": [0.1, -0.1, 0.1, 0.1]}
+    )
+    places["open"] = [False, False, False, True]
     assert page.by_density_said(places).endswith("at a density of 1 %, 7 %, and not at 5 %.")
     assert (
         page.by_density_said(places[1:2]).endswith("of none, and not at 5 %.")

@@ -168,7 +168,7 @@ def test_the_cost_of_ft_counts_the_epochs_of_its_base(trained) -> None:
     table = performance.epochs_table(performance.epoch_ratios(trained))
     table = table.rename(index=plain).map(plain)
     assert table.loc["d, k = 3"].tolist() == [1, 1, "2.00", "2.00", "1.00", "–", "–"]
-    assert table.loc["ml-1m, k = 6", "(Base + FT) / Base"] == "1.35 (1.20 to 1.50)"
+    assert table.loc["ml\u20111m, k = 6", "(Base + FT) / Base"] == "1.35 (1.20 to 1.50)"
     assert performance.epochs_measured_on(performance.epoch_ratios(trained), trained) == "study (1 to 2 seeds, CPU)"
 
 
