@@ -126,8 +126,8 @@ def sign() -> Decision:
 CASES = {
     "condition-1": ("mci.condition-i-gain", "mci.condition-i-loss", "mci.condition-i-mixed"),
     "condition-2": ("mci.condition-ii-gain", "mci.condition-ii-loss", "mci.condition-ii-mixed"),
-    "condition-3": ("mci.condition-iii-gain", "mci.condition-iii-loss"),
-}  # what decides each: for gains, for losses, and for a gain against a loss, where the change may differ
+    "condition-3": ("mci.condition-iii-gain", "mci.condition-iii-loss", "mci.condition-iii-zero"),
+}  # what decides each: for gains, for losses, for a gain against a loss where the change may differ, else for no change
 
 
 @UNDERSERVED.claim("condition-1", "MCI, condition (i)", "At the same baseline a larger change has a larger MCI.")
