@@ -12,12 +12,13 @@ import sympy as sp
 import z3
 
 from ctrnb import paper
-from ctrnb.audit.claims import CORRECTED, HOLDS, TYPO, Decision, by_check, by_proof
+from ctrnb.audit.claims import CORRECTED, DOES_NOT_HOLD, HOLDS, TYPO, Decision, by_check, by_proof
 from ctrnb.theory import smt
 from ctrnb.theory.claims import decide
 
 METHOD = "printed formula on an example"
 EDGE = {"|V|": 2, "|N|": 1, "d": 3}  # one user and one item, joined, with three features each; |N| of a neighbourhood
+MENDED = "|V| d"  # how many numbers h has
 
 
 def size(formula: str) -> int:
@@ -25,14 +26,15 @@ def size(formula: str) -> int:
     return math.prod(EDGE[symbol] for symbol in formula.split())
 
 
-def features_of_all_nodes(section: str, mended: str = "|V| d") -> Decision:
-    """Decide whether h, the features of all nodes, has as many numbers as a section says."""
-    printed, needed = paper.TEXT[section, "numbers in h"], EDGE["|V|"] * EDGE["d"]
+def features_of_all_nodes(section: str) -> Decision:
+    """Decide whether h, the features of all nodes, has as many numbers as a section says: a slip where MENDED has."""
+    printed, needed = paper.TEXT[section, "numbers in h"], 2 * EDGE["d"]
     evidence = (
         f"two nodes with {EDGE['d']} features have {needed} numbers, printed {printed} gives {size(printed)}, "
-        f"{mended} gives {size(mended)}."
+        f"{MENDED} gives {size(MENDED)}."
     )
-    return Decision(HOLDS if size(printed) == needed else TYPO, evidence, METHOD)
+    mended = TYPO if size(MENDED) == needed else DOES_NOT_HOLD
+    return Decision(HOLDS if size(printed) == needed else mended, evidence, METHOD)
 
 
 def misprinted(id: str) -> Decision:

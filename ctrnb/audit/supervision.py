@@ -31,13 +31,18 @@ def pairs() -> dict[tuple[str, int], int]:
     return {(row.dataset, row.k): other for row, other in zip(kept.itertuples(), removed["k"], strict=True)}
 
 
+def pairs_back() -> dict[tuple[str, int], int]:
+    """Return :func:`pairs` the other way round: the k of the full dataset by dataset and the k without middle ratings."""
+    return {(dataset, other): k for (dataset, k), other in pairs().items()}
+
+
 def paired(series: pd.Series) -> pd.DataFrame:
     """Return a series of Table 8 (or 7) with columns all and removed: by what was trained on, in pairs of like density.
 
     The pair is named by the k of the full dataset.
     """
     frame = series.rename("value").reset_index()
-    back = {(dataset, other): k for (dataset, k), other in pairs().items()}
+    back = pairs_back()
     removed = frame["trained"] == "middle removed"
     frame.loc[removed, "k"] = [
         back[key] for key in frame.loc[removed, ["dataset", "k"]].itertuples(index=False, name=None)
@@ -52,7 +57,7 @@ def paired(series: pd.Series) -> pd.DataFrame:
 
 def both_ks(frame: pd.DataFrame) -> pd.DataFrame:
     """Return Table 8's cells with the k of their pair, so that both of a pair are named by it."""
-    back = {(dataset, other): k for (dataset, k), other in pairs().items()}
+    back = pairs_back()
     keys = [(row.dataset, row.k, row.trained) for row in frame.itertuples()]
     return frame.assign(k=[back[dataset, k] if trained == "middle removed" else k for dataset, k, trained in keys])
 
@@ -62,13 +67,8 @@ def sizes() -> pd.DataFrame:
 
     Columns: statistic (users, items, interactions, density_percent), dataset, k, trained, low, high.
     """
-    table = paper.table(7)
-    half = table["printed"].map(paper.half_unit)
-    keys = ["dataset", "k", "trained"]
-    low, high = (
-        table.assign(end=table["value"] + side * half).pivot(index=keys, columns="statistic", values="end")
-        for side in (-1, 1)
-    )
+    wide = paper.possible_statistics(7)
+    low, high = wide["low"], wide["high"]
     ends = {"interactions": (low["interactions"], high["interactions"])}
     for name, each in (("users", "interactions_per_user"), ("items", "interactions_per_item")):
         implied = low["interactions"] / high[each], high["interactions"] / low[each]

@@ -23,6 +23,7 @@ from ctrnb.paper.printed import (
 from ctrnb.paper.recomputed import (
     activity_groups,
     implied_items,
+    possible_statistics,
     recomputed_changes,
     recomputed_statistics,
     recomputed_variances,
@@ -51,6 +52,7 @@ __all__ = [
     "implied_items",
     "number",
     "place",
+    "possible_statistics",
     "recomputed_changes",
     "recomputed_statistics",
     "recomputed_variances",

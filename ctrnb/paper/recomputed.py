@@ -7,17 +7,25 @@ from ctrnb.paper.printed import GROUPS
 from ctrnb.paper.tables import half_unit, table
 
 
+def possible_statistics(number: int) -> pd.DataFrame:
+    """Return Table 1's or 7's statistics and the range that their rounding leaves, a row a curated dataset.
+
+    Columns: value, low and high, each by statistic.
+    """
+    frame = table(number)
+    half = frame["printed"].map(half_unit)
+    frame = frame.assign(low=frame["value"] - half, high=frame["value"] + half)
+    keys = [name for name in ("dataset", "k", "trained") if name in frame]
+    return frame.pivot(index=keys, columns="statistic", values=["value", "low", "high"])
+
+
 def recomputed_statistics(number: int) -> pd.DataFrame:
     """Return Table 1's or 7's averages and densities beside what their own counts give.
 
     Columns: dataset, k, (trained,) statistic, printed (a number), possible_low and possible_high (from every count that
     would be rounded as it is printed), agrees.
     """
-    frame = table(number)
-    half = frame["printed"].map(half_unit)
-    frame = frame.assign(low=frame["value"] - half, high=frame["value"] + half)
-    keys = [name for name in ("dataset", "k", "trained") if name in frame]
-    wide = frame.pivot(index=keys, columns="statistic", values=["value", "low", "high"])
+    wide = possible_statistics(number)
     ratios = {
         "interactions_per_user": ("interactions", "users", None),
         "interactions_per_item": ("interactions", "items", None),
@@ -40,13 +48,7 @@ def implied_items() -> pd.DataFrame:
 
     Columns: dataset, k, printed, low, high (users x interactions per user / interactions per item), agrees.
     """
-    frame = table(1)
-    half = frame["printed"].map(half_unit)
-    ends = {"low": frame["value"] - half, "value": frame["value"], "high": frame["value"] + half}
-    wide = {
-        name: frame.assign(end=end).pivot(index=["dataset", "k"], columns="statistic", values="end")
-        for name, end in ends.items()
-    }
+    wide = possible_statistics(1)
     low = wide["low"]["users"] * wide["low"]["interactions_per_user"] / wide["high"]["interactions_per_item"]
     high = wide["high"]["users"] * wide["high"]["interactions_per_user"] / wide["low"]["interactions_per_item"]
     agrees = (wide["low"]["items"] <= high) & (wide["high"]["items"] >= low)
