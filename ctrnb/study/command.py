@@ -66,7 +66,9 @@ def dry_run(
         open_ = {} if sweep.group_complete(group) else sizes(study, group)
         counts = {tier: count - finished.count(tier) for tier, count in open_.items() if count > finished.count(tier)}
         for tier, count in counts.items():
-            seconds += count * seconds_of(known, sweep, group.training(group.repetitions[0], tier, study.common()))
+            seconds += count * seconds_of(
+                known, sweep, group.training(group.repetitions[0], tier, sweep.study.common())
+            )
         cell = {"dataset": group.dataset, "k": group.k, "drop_middle": group.drop_middle, "model": group.model}
         cells.append(cell | {"done": len(finished), "left": sum(counts.values())})
         done, left = done + len(finished), left + sum(counts.values())

@@ -33,14 +33,18 @@ from itertools import combinations, product
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
+
 from ctrnb.data.variant import split_variant
 from ctrnb.errors import ConfigError, nearest
 from ctrnb.models import MODELS
 from ctrnb.settings import build, check_name, read_toml
 from ctrnb.training.config import SECTIONS, TIERS, check_tier, settings
+from ctrnb.training.device import pick_precision
 from ctrnb.training.tiers import shared_with_base
 
 ANY = "any"
+PRECISION = "training.precision"
 Repetition = tuple[int, int]  # seed of the split, seed of the training
 Pairs = tuple[tuple[str, Any], ...]  # settings as sorted (name, value), hashable
 
@@ -121,13 +125,21 @@ class Study:
         for model in {model for cell in self.cells for model in cell.models} | (set(self.grid) - {ANY}):
             for tier in TIERS:
                 for point in self.points(model, tier):
-                    own = dict(self.common()) | dict(point)
-                    training = settings(model, "ft" if tier == "control" else tier, own)[2]
-                    if training.precision == "auto":
+                    settings(model, "ft" if tier == "control" else tier, dict(self.common()) | dict(point))
+                    if dict(point).get(PRECISION) == "auto":
                         raise ConfigError(
-                            "training.precision='auto' is decided by a timing, which may come out otherwise in another "
-                            "process of a study: write 'fp32' or 'bf16'."
+                            f"grid.{model}.{tier}.{PRECISION}: 'auto' is one of 'fp32' and 'bf16': write which."
                         )
+
+    def with_precision(self, device: torch.device) -> "Study":
+        """Return the study with the precision that ``auto`` means on a device among its settings, if they leave it open.
+
+        A timing decides (:func:`ctrnb.training.device.pick_precision`): asked once, so that no two trainings differ in it.
+        """
+        if dict(self.common()).get(PRECISION, "auto") != "auto":
+            return self
+        training = self.fixed.get("training", {}) | {"precision": pick_precision("auto", device)}
+        return replace(self, fixed=self.fixed | {"training": training})
 
     def check_cells(self) -> None:
         """Raise ConfigError for a model on a dataset in two cells of other tiers or seeds: it would be compared twice."""

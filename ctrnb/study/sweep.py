@@ -13,6 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
+import torch
+
 from ctrnb.data import Curated, Encoded, Ratings, curate, encode, load
 from ctrnb.data.ratings import warn_of_dropped
 from ctrnb.errors import ConfigError, RunError
@@ -20,6 +22,7 @@ from ctrnb.study.description import Study
 from ctrnb.study.jobs import Failure, Files, Job, Outcome
 from ctrnb.study.plan import Group, Split, Step, Training, groups, steps
 from ctrnb.training import RunResult, RunStore, train
+from ctrnb.training.device import pick_device
 from ctrnb.training.stack import FREE
 from ctrnb.training.store import pack, unpack
 
@@ -132,6 +135,7 @@ class Sweep:
     """The state of a study: which trainings have finished, failed or are open.
 
     Attributes:
+        study: with the precision that ``auto`` means on the device here, for every training (:meth:`Study.with_precision`).
         stacked: how many trainings that :mod:`ctrnb.training.stack` can train as one are, at most; above 1 one without
             its like is a stack too, for the CUDA graph.
         splits: the datasets, where several sweeps share them; default: those of the usual data folder.
@@ -150,6 +154,9 @@ class Sweep:
     failures: dict[Step, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.study = self.study.with_precision(
+            pick_device("auto") if self.device == "auto" else torch.device(self.device)
+        )
         self.groups: list[Group] = groups(self.study)
         self.absent: set[Training] = set()
         self.alone: set[Training] = set()  # a stack of theirs failed

@@ -65,7 +65,7 @@ class TrainingConfig:
     grad_clip: float = 10.0  # largest gradient norm; 0 leaves gradients alone
     beta1: float = 0.9
     beta2: float = 0.999
-    precision: Literal["auto", "fp32", "bf16"] = "fp32"  # of the rating function in training; see pick_precision
+    precision: Literal["auto", "fp32", "bf16"] = "auto"  # of the rating function in training; see pick_precision
     embedding_update: Literal["dense", "rows"] = "dense"  # of the ID table: every row a step, or the batch's alone
     restarts: int = 0  # how often a training that is no longer finite starts again, slower; 0 stops it with an error
     restart_decay: float = 0.1  # factor on the learning rate at each restart

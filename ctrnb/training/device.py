@@ -51,7 +51,8 @@ def pick_precision(requested: Literal["auto", "fp32", "bf16"], device: torch.dev
     """Return ``fp32`` or ``bf16``: as requested, or for ``auto`` what :func:`bf16_speedup` finds worthwhile.
 
     A GPU keeps fp32 under ``auto``: these models are too small there for the products to matter. A timing decides, so
-    another process may be told otherwise: a training takes this answer into its identity, and a study does not ask.
+    another process may be told otherwise: a training takes this answer into its identity, and a sweep asks once for all its
+    trainings.
     """
     if requested != "auto":
         return requested

@@ -1,9 +1,12 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from ctrnb.errors import ConfigError
 from ctrnb.study.description import Budget, Cell, Study, read_study
+from ctrnb.study.sweep import Sweep
+from ctrnb.training import RunStore
 
 CELL = '[[cells]]\ndatasets = ["synthetic"]\nk = [3]\n'
 
@@ -48,6 +51,24 @@ def test_a_study_may_be_cut_down_to_some_of_its_models(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("device", "speedup", "picked"), [("cpu", 2.0, "bf16"), ("cpu", 1.0, "fp32"), ("cuda", 2.0, "fp32")]
+)
+def test_a_study_that_leaves_the_precision_open_gets_one_for_all(
+    monkeypatch, device: str, speedup: float, picked: str
+) -> None:
+    monkeypatch.setattr("ctrnb.training.device.bf16_speedup", lambda: speedup)
+    cells = (Cell(("synthetic",), (3,)),)
+    for fixed in ({}, {"training": {"epochs": 2}}, {"training": {"precision": "auto"}}):
+        study = Study("s", cells, fixed=fixed)
+        found = dict(Sweep(study, RunStore(Path("runs")), device=device).study.common())
+        assert found.pop("training.precision") == picked and found == {
+            name: value for name, value in study.common() if name != "training.precision"
+        }
+    stated = Study("s", cells, fixed={"training": {"precision": "bf16"}})
+    assert stated.with_precision(torch.device("cpu")) is stated
+
+
+@pytest.mark.parametrize(
     ("vary", "repetitions"), [("training", ((7, 1), (7, 2))), ("split", ((1, 0), (2, 0))), ("both", ((1, 1), (2, 2)))]
 )
 def test_what_the_seeds_are_of(vary: str, repetitions: tuple) -> None:
@@ -83,8 +104,10 @@ def test_what_the_seeds_are_of(vary: str, repetitions: tuple) -> None:
         (CELL.replace("3", "3000000000"), r"Cell.k=\[3000000000\]: a whole number must be below 2\*\*31"),
         (CELL + "[grid.dcn.base]\ntraining.epochs = [1]", "grid.dcn: no such model.*dcnv2"),
         (CELL + "[grid.any.fts]\ntraining.epochs = [1]", "grid.any.fts: no such tier.*Did you mean"),
-        (CELL + '[fixed]\ntraining.precision = "auto"', "is decided by a timing.*write 'fp32' or 'bf16'"),
-        (CELL + '[grid.any.ts]\ntraining.precision = ["bf16", "auto"]', "is decided by a timing"),
+        (
+            CELL + '[grid.any.ts]\ntraining.precision = ["bf16", "auto"]',
+            "'auto' is one of 'fp32' and 'bf16': write which",
+        ),
         (CELL + "[grid.any.ft]\ntraining.epochs = 1", "must be a list"),
         (CELL + "[grid.any.ft]\ntraining.epochs = []", "must be a list of one or more"),
         (CELL + "[grid.any.ft]\ntraining.epochs = [0]", "epochs=0"),

@@ -222,7 +222,7 @@ def test_the_identity_says_which_precision_auto_was(small, monkeypatch, speedup:
     short = FAST | {"training.epochs": 1, "model.hidden": [8]}
     stated, found = (quick(small, overrides=short | {"training.precision": each}).row for each in (precision, "auto"))
     assert found["run_id"] == stated["run_id"] and found["auc"] == stated["auc"] and found["precision"] == precision
-    assert settings("dcnv2", "base", {})[2].precision == "fp32"
+    assert settings("dcnv2", "base", {})[2].precision == "auto"
 
 
 @pytest.mark.parametrize(("interactions", "size"), [(100, 256), (25_600, 256), (799_532, 4096), (10**9, 4096)])
