@@ -13,6 +13,9 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup
 
+from ctrnb.report.chapters import read_chapters
+from ctrnb.report.execute import is_current
+
 ROOT = Path(__file__).parents[1]
 EXECUTED = ROOT / "_build" / "book" / "executed"
 
@@ -93,6 +96,9 @@ def test_the_book_is_built_away_from_the_checkout(installed) -> None:
     build = installed.away / "_build" / "book" / "executed"
     if not EXECUTED.is_dir():
         pytest.skip("the checkout's book is not built: run make book first")
+    stale = [each.name for each in read_chapters(ROOT) if not is_current(each, {}, ROOT, EXECUTED)]
+    if stale:
+        pytest.skip(f"the checkout's book is of other code or data ({', '.join(stale)}): run make book first")
     shutil.copytree(EXECUTED, build)
     built = installed("book", "-p", "curation.ks=[4, 5]")
     assert built.returncode == 0, built.stderr
