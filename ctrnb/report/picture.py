@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import pandas as pd
 from matplotlib.figure import Figure
 
 from ctrnb import plots
 from ctrnb.errors import RunError
-from ctrnb.report.tuning import by_dataset_and_model
-from ctrnb.study.results import book_root
+from ctrnb.report.provenance import devices, seeds_of
+from ctrnb.report.tuning import by_dataset_and_model, gains
+from ctrnb.study.results import CELL, book_root, measured
 
 
 def answer(folder: Path | None = None) -> Figure:
@@ -25,6 +27,14 @@ def answer(folder: Path | None = None) -> Figure:
     figure = plots.changes_by_case(changes, label, "FT compared with", one_scale=True)
     figure.set_size_inches(5.6, 4.6)
     return figure
+
+
+def source(folder: Path | None = None) -> str:
+    """Return with how many seeds and on what the cells of :func:`answer` were measured, in words."""
+    cells = gains("ft", "control", folder)
+    ledger = {name: rows for name in cells["ledger"].unique() if (rows := measured(name, folder)) is not None}
+    rows = pd.concat([rows.merge(cells.loc[cells["ledger"] == name, CELL], on=CELL) for name, rows in ledger.items()])
+    return f"{seeds_of(rows)}; {devices(rows[['device']]).replace('; ', ' and ')}"
 
 
 def draw() -> Path:
