@@ -289,7 +289,7 @@ def by_dataset_and_model(folder: Path | None = None) -> pd.DataFrame:
         for dataset, own in by_dataset(gains("ft", reference, folder)):
             for model, cells in own.groupby("model_name", sort=False):
                 mean, low, high = mean_change(100 * cells[CHANGE])
-                row = {"case": dataset, "model_name": model, "series": TIER_NAMES[reference]}
+                row = {"case": dataset, "model_name": model, "series": f"to {TIER_NAMES[reference]}"}
                 rows.append(row | {"change": mean, "low": low, "high": high})
     return pd.DataFrame(rows)
 

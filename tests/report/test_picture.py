@@ -12,7 +12,7 @@ from ctrnb.report import picture, tuning
 def test_the_answer_has_a_panel_for_each_dataset_and_both_references() -> None:
     figure = picture.answer()
     assert [axis.get_title() for axis in figure.axes] == list(dict.fromkeys(tuning.by_dataset_and_model()["case"]))
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["Base", "Control"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["to Base", "to Control"]
 
 
 def test_the_picture_says_with_how_many_seeds_and_on_what_it_was_measured() -> None:

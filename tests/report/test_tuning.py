@@ -159,7 +159,7 @@ def test_a_gain_counts_where_it_holds_against_both(monkeypatch, p_values, said: 
     assert table["over the better, points"].tolist() == ["+1.00 (+0.50 to +1.50)", "+0.40 (-0.10 to +1.50)"]
     assert tuning.gain_over_both() == "+0.70 points on average (+0.05 to +1.35) on d"
     shown = tuning.by_dataset_and_model().set_index(["model_name", "series"])
-    assert shown.loc[("B", "Base"), "change"] == pytest.approx(0.4) and set(shown["case"]) == {"d"}
+    assert shown.loc[("B", "to Base"), "change"] == pytest.approx(0.4) and set(shown["case"]) == {"d"}
 
 
 def test_gains_of_open_models_are_counted_apart(folder: Path) -> None:
