@@ -70,7 +70,8 @@ class Request:
     def study(self, seeds: int, *, epochs: int, grid: Grid, tiers: tuple[str, ...] = TIERS) -> Study:
         """Return the trial with this many seeds as a study; ``grid`` as of :func:`grid_of`, empty for no search."""
         cell = Cell((self.dataset,), (self.k,), (self.model,), tiers, tuple(range(seeds)))
-        return Study("advise", (cell,), fixed={"training": {"epochs": epochs}}, grid={"any": grid} if grid else {})
+        fixed = {"training": {"precision": "fp32", "epochs": epochs}}
+        return Study("advise", (cell,), fixed=fixed, grid={"any": grid} if grid else {})
 
 
 def grid_of(penalties: Sequence[float] = PENALTIES, own: float = PENALTIES[-1], beside: Sequence[float] = ANEW) -> Grid:
@@ -222,7 +223,7 @@ def probed(request: Request, encoded: Encoded, device: str) -> dict[str, float]:
     """Return the seconds of an epoch with the table and with LightGCN."""
     split, found = Split(request.dataset, request.k, False, 0), {}
     for tier in ("base", "ft"):
-        training = Training(split, request.model, tier, 0)
+        training = Training(split, request.model, tier, 0, (("training.precision", "fp32"),))
         found[tier] = probe(encoded, training, device=device).seconds * len(encoded.rows("train"))
     return found
 
